@@ -1,0 +1,47 @@
+// Package recon turns sinograms into images: one Method a file, a registry of
+// them, and the runner that reconstructs many slices on many cores.
+package recon
+
+import (
+	"context"
+	"time"
+
+	"ctrecon/ct"
+)
+
+// Method reconstructs slices. It stops within a second of ctx ending, with
+// ctx's error, and gives the same bits for the same job and seed whatever the
+// number of workers. A Method is used by one goroutine at a time; the registry
+// makes a new one for each worker, so it may keep plans and work space between
+// slices of equal geometry.
+type Method interface {
+	Name() string
+	Reconstruct(ctx context.Context, job Slice, progress Progress) (Result, error)
+}
+
+// Slice is the work of one slice.
+type Slice struct {
+	Index   int // in the series; names the random numbers of the slice
+	Grid    ct.Grid
+	Sino    ct.Sinogram
+	MuWater float64 // 1/mm
+	Seed    uint64
+}
+
+// Progress tells how far a slice is; misfit is the chi-square per datum, NaN
+// where it is not known. Nil means that nobody listens.
+type Progress func(done, total int, misfit float64)
+
+// Result is a reconstructed slice.
+type Result struct {
+	Image      ct.Image  // mu in 1/mm
+	SD         []float32 // standard deviation in 1/mm, or nil
+	Chi2       float64   // mean of ((A mu - y)/sigma)^2 over live bins
+	Iterations int       // 0 for direct methods
+	Settings   []Setting // what was used, defaults and estimates included
+	Warnings   []string
+	Elapsed    time.Duration
+}
+
+// Setting is a named value that shaped a result.
+type Setting struct{ Name, Value string }
