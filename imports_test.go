@@ -14,10 +14,11 @@ import (
 // from layers below its own, or from its own folder.
 var layer = map[string]int{
 	"ct":       0,
-	"ct/solve": 1, "ct/metrics": 1,
-	"radon": 2, "phantoms": 2, "ldm": 2, "ldm/onnx": 1, "ldm/vjp": 1, "ldm/models": 1,
-	"ct/recon": 3, "ct/report": 3, "dicomio": 3, "dicomio/sinofile": 3, "dicomio/codec": 2,
-	"cmd/ctrecon": 4,
+	"ct/solve": 1, "ct/metrics": 1, "ldm/onnx": 1, "ldm/vjp": 1,
+	"radon": 2, "phantoms": 2, "ldm": 2,
+	"ldm/models": 3, "dicomio/codec": 3,
+	"ct/recon": 4, "ct/report": 4, "dicomio": 4, "dicomio/sinofile": 4,
+	"cmd/ctrecon": 5,
 }
 
 // mayNot are imports that the layers alone would allow.

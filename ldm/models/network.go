@@ -1,0 +1,95 @@
+package models
+
+import (
+	"context"
+
+	"ctrecon/ldm"
+	"ctrecon/ldm/onnx"
+)
+
+// Network is a bundle's three graphs in sessions: an ldm.Model.
+type Network struct {
+	dims           ldm.Dims
+	enc, dec, unet *onnx.Session
+	conditioned    bool
+	blank          bool // the condition's memory is zero
+}
+
+var _ ldm.Model = (*Network)(nil)
+
+// Load opens the sessions of a bundle.
+func Load(b *Bundle, o onnx.Options) (*Network, error) {
+	d := b.Dims()
+	image := []int64{1, 1, int64(d.H), int64(d.W)}
+	latent := []int64{1, int64(d.Channels), int64(d.LH), int64(d.LW)}
+	one := []int64{1}
+	in := []onnx.Port{{Name: "z", Shape: latent}, {Name: "lognsr", Shape: one}}
+	if b.Conditioned() {
+		in = append(in, onnx.Port{Name: "cond", Shape: image}, onnx.Port{Name: "flag", Shape: one})
+	}
+	n := &Network{dims: d, conditioned: b.Conditioned(), blank: true}
+	for _, g := range []struct {
+		role    string
+		to      **onnx.Session
+		in, out []onnx.Port
+	}{
+		{"encoder", &n.enc, []onnx.Port{{Name: "x", Shape: image}}, []onnx.Port{{Name: "z", Shape: latent}}},
+		{"decoder", &n.dec, []onnx.Port{{Name: "z", Shape: latent}}, []onnx.Port{{Name: "x", Shape: image}}},
+		{"unet", &n.unet, in, []onnx.Port{{Name: "v", Shape: latent}}},
+	} {
+		graph, err := b.Graph(g.role)
+		if err == nil {
+			*g.to, err = onnx.NewSession(graph, g.in, g.out, o)
+		}
+		if err != nil {
+			n.Close()
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// Dims are the sizes of images and latents.
+func (n *Network) Dims() ldm.Dims { return n.dims }
+
+// Encode writes the latent of u.
+func (n *Network) Encode(ctx context.Context, z, u []float32) error { return run(ctx, n.enc, z, u) }
+
+// Decode writes the image of z.
+func (n *Network) Decode(ctx context.Context, u, z []float32) error { return run(ctx, n.dec, u, z) }
+
+func run(ctx context.Context, s *onnx.Session, dst, src []float32) error {
+	copy(s.In(0), src)
+	if err := s.Run(ctx); err != nil {
+		return err
+	}
+	copy(dst, s.Out(0))
+	return nil
+}
+
+// Velocity writes the network's v at level l.
+func (n *Network) Velocity(ctx context.Context, v, z []float32, l float64, cond []float32) error {
+	n.unet.In(1)[0] = float32(l)
+	if n.conditioned {
+		flag := float32(0)
+		switch {
+		case cond != nil:
+			copy(n.unet.In(2), cond)
+			n.blank, flag = false, 1
+		case !n.blank:
+			clear(n.unet.In(2))
+			n.blank = true
+		}
+		n.unet.In(3)[0] = flag
+	}
+	return run(ctx, n.unet, v, z)
+}
+
+// Close releases the sessions.
+func (n *Network) Close() {
+	for _, s := range []*onnx.Session{n.enc, n.dec, n.unet} {
+		if s != nil {
+			s.Close()
+		}
+	}
+}
