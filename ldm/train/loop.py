@@ -1,0 +1,141 @@
+"""The training loop that all stages share: data on the device, schedule, averaging, log, checkpoints, resuming."""
+import copy
+import csv
+import math
+import pathlib
+import time
+
+import torch
+
+import data
+import model
+import plot
+
+
+class Run:
+    """One stage of training, with the options a of train.py.
+
+    The budget is a.minutes of wall clock over all sittings, or a.steps when it is given; the learning rate follows the
+    spent share of it. With a.steps the weights are a function of the seed (on one machine and number of threads).
+    """
+
+    def __init__(self, a, stage):
+        self.a, self.stage = a, stage
+        self.dev = torch.device("cuda" if torch.cuda.is_available() and a.device != "cpu" else "cpu")
+        self.out = pathlib.Path(a.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(a.seed)
+        self.g = torch.Generator(self.dev).manual_seed(a.seed)
+        self.train = data.load(a.data, "train")
+        self.hu, self.px = self.train.hu.to(self.dev), self.train.pixel.to(self.dev)
+        self.w = data.patient_weights(self.train.patient, a.patient_power).to(self.dev)
+        self.how = data.Augmentation(a.augment, a.gain, a.offset, a.blur, a.noise)
+        self.val, self.seen = data.load(a.data, "val").spread(a.val), self.train.spread(a.val)
+        half = a.precision == "bf16" or (a.precision == "auto" and self.dev.type == "cuda")
+        self.amp = dict(device_type=self.dev.type, dtype=torch.bfloat16, enabled=half)
+        print(f"{stage}: {len(self.train)} train slices of {len(set(self.train.patient))} patients, "
+              f"{len(self.val)} val slices, {self.dev}, {'bf16' if half else 'fp32'}", flush=True)
+
+    def batch(self, n, crop=0):
+        """n augmented slices drawn by patient weight: hu [n,H,W] and pixel [n]; crop: a random square of that size."""
+        i = torch.multinomial(self.w, n, replacement=True, generator=self.g)
+        with torch.autocast(self.dev.type, enabled=False):  # bf16 coordinates would tear the images
+            hu, px = data.augment(self.hu[i].float(), self.px[i], self.g, self.how)
+        if crop and crop < hu.shape[-1]:
+            y, x = [int(torch.randint(0, n + 1 - crop, (1,), generator=self.g, device=self.dev)) for n in hu.shape[1:]]
+            hu = hu[:, y:y + crop, x:x + crop]
+        return hu, px
+
+    def compiled(self, net):
+        """net as the loop calls it: compiled and channels-last on a GPU, itself elsewhere."""
+        if self.dev.type != "cuda":
+            return net
+        net.to(memory_format=torch.channels_last)
+        return net if self.a.eager else torch.compile(net)
+
+    def share(self, step, spent):
+        """The spent part of the budget, 0 to 1."""
+        return min(1.0, step / self.a.steps if self.a.steps else spent / (60 * self.a.minutes))
+
+    def rate(self, step, share):
+        if self.a.constant_lr:
+            return self.a.lr
+        return self.a.lr * min(1, (step + 1) / self.a.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def restore(self, net, ema, opt):
+        """(step, seconds spent) after loading the last state, or the initial weights, or nothing."""
+        state = self.out / f"{self.stage}.state"
+        if self.a.resume and state.exists():
+            s = torch.load(state, map_location=self.dev, weights_only=True)
+            net.load_state_dict(s["net"]), ema.load_state_dict(s["ema"]), opt.load_state_dict(s["opt"])
+            self.g.set_state(s["generator"].cpu())
+            return s["step"], s["spent"]
+        (self.out / f"{self.stage}.csv").unlink(missing_ok=True)
+        if self.a.init:
+            w = model.load_state(pathlib.Path(self.a.init) / f"{self.stage}.pt", self.dev)
+            net.load_state_dict(w), ema.load_state_dict(w)
+        return 0, 0.0
+
+    def fit(self, net, loss_fn, val_fn):
+        """Optimises net by loss_fn(share) until the budget is spent and returns the averaged network.
+
+        val_fn(ema) gives a dictionary of figures for the log; its first entry is the one to watch.
+        """
+        a = self.a
+        ema = copy.deepcopy(net).eval().requires_grad_(False)
+        opt = torch.optim.AdamW(net.parameters(), lr=a.lr, betas=(0.9, 0.99), weight_decay=a.weight_decay)
+        step, before = self.restore(net, ema, opt)
+        start, last, run = time.time(), time.time(), []
+        kept = int(self.share(step, before) * a.keep)
+        while True:
+            spent = before + time.time() - start
+            share = self.share(step, spent)
+            if share >= 1 or time.time() - last > a.every:
+                run = self.note(step, spent, run, val_fn(ema))
+                self.save(net, ema, opt, step, spent)
+                last = time.time()
+            if int(share * a.keep) > kept:
+                kept = int(share * a.keep)
+                model.save_state(ema, self.out / f"{self.stage}-{round(100 * kept / a.keep):03d}.pt")
+            if share >= 1:
+                return ema
+            for group in opt.param_groups:
+                group["lr"] = self.rate(step, share)
+            run.append(self.step(net, ema, opt, loss_fn, share, step))
+            step += 1
+
+    def step(self, net, ema, opt, loss_fn, share, step):
+        """One update; returns the loss, or None where reading it would stall the GPU."""
+        with torch.autocast(**self.amp):
+            loss = loss_fn(share)
+        opt.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        opt.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - min(self.a.ema, (1 + step) / (10 + step)))
+        return float(loss.detach()) if self.dev.type == "cpu" or step % 20 == 0 else None
+
+    def note(self, step, spent, run, figures):
+        """Adds a line to the log and redraws the plot; returns an empty list of losses."""
+        run = [v for v in run if v is not None]
+        row = dict(step=step, minutes=f"{spent / 60:.2f}", loss=f"{sum(run) / len(run):.5f}" if run else "")
+        row.update({k: f"{v:.5f}" for k, v in figures.items()})
+        path = self.out / f"{self.stage}.csv"
+        fresh = not path.exists()
+        with open(path, "a", newline="") as f:
+            w = csv.DictWriter(f, row)
+            if fresh:
+                w.writeheader()
+            w.writerow(row)
+        plot.curves(path, path.with_suffix(".png"))
+        print(f"{self.stage} step {step} {spent / 60:.1f} min " + " ".join(f"{k} {v}" for k, v in list(row.items())[2:]), flush=True)
+        return []
+
+    def save(self, net, ema, opt, step, spent):
+        """<stage>.pt: averaged weights for use; <stage>.state: everything for going on."""
+        model.save_state(ema, self.out / f"{self.stage}.pt")
+        tmp = self.out / f"{self.stage}.part"
+        torch.save(dict(net=net.state_dict(), ema=ema.state_dict(), opt=opt.state_dict(), generator=self.g.get_state(),
+                        step=step, spent=spent), tmp)
+        tmp.rename(self.out / f"{self.stage}.state")

@@ -1,0 +1,213 @@
+"""Trains the autoencoder, the latent UNet or the FBP-UNet rival within a budget; goes on from its own checkpoint.
+
+    python train.py ae   --data ctdata --out run --minutes 8
+    python train.py unet --data ctdata --out run --minutes 16      (needs run/ae.pt)
+    python train.py fbpunet --data ctdata --out run --minutes 4
+
+Writes <out>/<stage>.pt (averaged weights, half precision), .state (for --resume), .csv (log), .png (curves).
+On a GPU: bf16, torch.compile, channels last. On a CPU: fp32 unless --precision bf16; smaller batches, --crop 128 for ae.
+"""
+import argparse
+import pathlib
+
+import torch
+import torch.nn.functional as F
+
+import data
+import diffusion
+import loop
+import measure
+import model
+import projector as pr
+
+VAL_LEVELS = (-4.0, -1.0, 1.0, 4.0)
+
+
+def train_ae(a):
+    r = loop.Run(a, "ae")
+    net = model.Autoencoder(tuple(a.ae_width), a.latent, tuple(a.ae_depth)).to(r.dev)
+    print(f"parameters: encoder {model.parameters(net.encoder)} decoder {model.parameters(net.decoder)}", flush=True)
+    enc, dec = r.compiled(net.encoder), r.compiled(net.decoder)
+
+    def loss_fn(share):
+        x = data.to_unit(r.batch(a.batch, a.crop)[0])[:, None]
+        z = enc(x).float()
+        unit = (z.mean((0, 2, 3)).pow(2) + (z.var((0, 2, 3)) - 1).pow(2)).mean()
+        noise = torch.randn(z.shape, generator=r.g, device=z.device)
+        e = 15 * (dec(z + a.latent_noise * noise).float() - x)  # in units of 100 HU
+        # nearly L1 while structure forms, then the squared error by which the result is judged
+        return ((e.pow(2) + 0.01).sqrt().mean() if share < 0.7 else e.pow(2).mean()) + 1e-2 * unit
+
+    @torch.no_grad()
+    def val_fn(ema):
+        with torch.autocast(**r.amp):
+            return dict(val_db=autoencoder_db(ema, r.val, r.dev), train_db=autoencoder_db(ema, r.seen, r.dev))
+
+    fit_scale(r.fit(net, loss_fn, val_fn), r)
+
+
+def autoencoder_db(ae, slices, device):
+    x = data.to_unit(slices.hu.float())[:, None].to(device)
+    return float(torch.cat([measure.psnr(x[s], ae.decoder(ae.encoder(x[s])).float()) for s in measure.batches(len(x))]).mean())
+
+
+@torch.no_grad()
+def fit_scale(ae, r):
+    """Sets shift and scale so that latents of the training slices have zero mean and unit variance, and saves."""
+    x = data.to_unit(r.hu.float())[:, None]
+    z = torch.cat([ae.encoder(x[s]).float() for s in measure.batches(len(x), 16)])
+    ae.shift.copy_(z.mean((0, 2, 3), keepdim=True)), ae.scale.copy_(z.std((0, 2, 3), keepdim=True))
+    model.save_state(ae, r.out / "ae.pt")
+
+
+class Latents:
+    """Batches of latents with their conditions. A batch is used a.reuse times with new noise, since making one costs as
+    much as a step; a.pool of them are held."""
+
+    def __init__(self, r, ae, cond):
+        self.r, self.ae, self.cond, self.pool = r, ae, cond, []
+
+    @torch.no_grad()
+    def fresh(self):
+        r = self.r
+        with torch.autocast(r.dev.type, enabled=False):
+            hu, px = r.batch(r.a.batch)
+            z = self.ae.encode(data.to_unit(hu)[:, None])
+            return z, pr.condition(hu, px, r.g, sigma=r.a.sigma, dead=r.a.dead) if self.cond else None
+
+    def draw(self):
+        if len(self.pool) < self.r.a.pool:
+            self.pool.append(self.fresh())
+            return self.pool[-1]
+        k = int(torch.randint(0, len(self.pool), (1,), generator=self.r.g, device=self.r.dev))
+        if float(torch.rand(1, generator=self.r.g, device=self.r.dev)) < 1 / self.r.a.reuse:
+            self.pool[k] = self.fresh()
+        return self.pool[k]
+
+
+class Held:
+    """A fixed noisy set, to follow the v-error by level with and without the condition."""
+
+    def __init__(self, r, ae, slices, cond):
+        g = torch.Generator(r.dev).manual_seed(1)
+        hu = slices.hu.float().to(r.dev)
+        x = data.to_unit(hu)[:, None]
+        self.amp, self.z = r.amp, torch.cat([ae.encode(x[s]) for s in measure.batches(len(x))])
+        self.c = pr.condition(hu, slices.pixel.to(r.dev), g, views=25, sigma=r.a.sigma) if cond else None
+        self.e = torch.randn(self.z.shape, generator=g, device=r.dev)
+
+    def error(self, net, level, flag):
+        l = torch.full((len(self.z),), level, device=self.z.device)
+        al, si = diffusion.alpha_sigma(l)
+        total = 0.0
+        for s in measure.batches(len(l)):
+            c = self.c[s] if self.c is not None else None
+            with torch.autocast(**self.amp):
+                v = net((al * self.z + si * self.e)[s], l[s], c, torch.full_like(l[s], flag))
+            total += float((v.float() - (al * self.e - si * self.z)[s]).pow(2).mean((1, 2, 3)).sum())
+        return total / len(l)
+
+
+def v_figures(net, val, seen):
+    """The log's figures: mean v-error on val and on training slices, then val by level for flag 1 and flag 0."""
+    flags = (1.0, 0.0) if val.c is not None else (0.0,)
+    by = {(f, l): val.error(net, l, f) for f in flags for l in VAL_LEVELS}
+    mean = lambda v: sum(v) / len(v)
+    head = dict(val=mean([by[flags[0], l] for l in VAL_LEVELS]), train=mean([seen.error(net, l, flags[0]) for l in VAL_LEVELS]))
+    return head | {f"f{f:.0f}_l{l:+.0f}": v for (f, l), v in by.items()}
+
+
+def train_unet(a):
+    r = loop.Run(a, "unet")
+    ae = model.autoencoder_of(model.load_state(pathlib.Path(a.out) / "ae.pt", r.dev)).to(r.dev)
+    net = model.UNet(tuple(a.width), a.blocks, ae.shift.shape[1], not a.unconditional).to(r.dev)
+    print(f"parameters: {model.parameters(net)}", flush=True)
+    fwd, latents = r.compiled(net), Latents(r, ae, net.cond)
+
+    def loss_fn(_):
+        z, c = latents.draw()
+        l = diffusion.draw_levels(len(z), r.g, r.dev)
+        al, si = diffusion.alpha_sigma(l)
+        e = torch.randn(z.shape, generator=r.g, device=r.dev)
+        flag = (torch.rand(len(z), generator=r.g, device=r.dev) > a.drop).float()
+        return F.mse_loss(fwd(al * z + si * e, l, c, flag).float(), al * e - si * z)
+
+    val, seen = Held(r, ae, r.val, net.cond), Held(r, ae, r.seen, net.cond)
+    r.fit(net, loss_fn, torch.no_grad()(lambda ema: v_figures(ema, val, seen)))
+
+
+def train_fbpunet(a):
+    """The supervised rival at 25 views: FBP in, residual out."""
+    r = loop.Run(a, "fbpunet")
+    net = model.FBPUNet(tuple(a.width), a.blocks).to(r.dev)
+    fwd = r.compiled(net)
+
+    def loss_fn(_):
+        hu, px = r.batch(a.batch)
+        with torch.no_grad(), torch.autocast(r.dev.type, enabled=False):
+            c = pr.condition(hu, px, r.g, views=25, sigma=a.sigma)
+        return (15 * (fwd(c).float() - data.to_unit(hu)[:, None])).pow(2).mean()
+
+    hu = r.val.hu.float().to(r.dev)
+    c = pr.condition(hu, r.val.pixel.to(r.dev), torch.Generator(r.dev).manual_seed(1), views=25, sigma=a.sigma, spread=0.0)
+    x = data.to_unit(hu)[:, None]
+
+    @torch.no_grad()
+    def val_fn(ema):
+        with torch.autocast(**r.amp):
+            db = torch.cat([measure.psnr(x[s], ema(c[s]).float()) for s in measure.batches(len(x))])
+        return dict(val_db=float(db.mean()))
+
+    r.fit(net, loss_fn, val_fn)
+
+
+STAGES = dict(ae=train_ae, unet=train_unet, fbpunet=train_fbpunet)
+
+
+def add_loop_options(p):
+    """Options of every stage and of finetune.py."""
+    p.add_argument("--data", required=True), p.add_argument("--out", default="run")
+    p.add_argument("--minutes", type=float, default=8, help="wall clock over all sittings")
+    p.add_argument("--steps", type=int, default=0, help="budget in steps instead: repeatable to the bit")
+    p.add_argument("--batch", type=int, default=32), p.add_argument("--crop", type=int, default=0, help="train ae on crops")
+    p.add_argument("--lr", type=float, default=4e-4), p.add_argument("--warmup", type=int, default=200)
+    p.add_argument("--constant-lr", action="store_true"), p.add_argument("--weight-decay", type=float, default=1e-2)
+    p.add_argument("--ema", type=float, default=0.999), p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--val", type=int, default=24), p.add_argument("--every", type=float, default=60, help="seconds between log lines")
+    p.add_argument("--keep", type=int, default=0, help="snapshots over the budget, for sample.py --choose")
+    p.add_argument("--device", default="auto"), p.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    p.add_argument("--eager", action="store_true", help="no torch.compile"), p.add_argument("--resume", action="store_true")
+    p.add_argument("--init", default="", help="folder with <stage>.pt to start from")
+    add_data_options(p)
+
+
+def add_data_options(p):
+    how = data.Augmentation()
+    p.add_argument("--patient-power", type=float, default=0.5, help="a patient with n slices counts n**power")
+    p.add_argument("--augment", type=float, default=how.strength), p.add_argument("--gain", type=float, default=how.gain)
+    p.add_argument("--offset", type=float, default=how.offset), p.add_argument("--blur", type=float, default=how.blur)
+    p.add_argument("--noise", type=float, default=how.noise)
+    p.add_argument("--sigma", type=float, default=0.01, help="noise of conditions, nepers"), p.add_argument("--dead", type=float, default=0.0)
+    p.add_argument("--drop", type=float, default=0.2, help="share of batches without the condition")
+    p.add_argument("--pool", type=int, default=16), p.add_argument("--reuse", type=float, default=3.0)
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("stage", choices=STAGES)
+    add_loop_options(p)
+    p.add_argument("--latent", type=int, default=4), p.add_argument("--latent-noise", type=float, default=0.05)
+    p.add_argument("--ae-width", type=int, nargs=2, default=[32, 64]), p.add_argument("--ae-depth", type=int, nargs=2, default=[2, 3])
+    p.add_argument("--width", type=int, nargs="+", default=[64, 128, 192, 256]), p.add_argument("--blocks", type=int, default=1)
+    p.add_argument("--unconditional", action="store_true")
+    return p
+
+
+def main():
+    a = options().parse_args()
+    torch.set_float32_matmul_precision("high")
+    STAGES[a.stage](a)
+
+
+if __name__ == "__main__":
+    main()
