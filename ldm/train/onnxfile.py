@@ -3,6 +3,7 @@
 Rules that keep the files readable by ONNX Runtime on a CPU or GPU and by our gradient builder: dynamo exporter, opset 18,
 everything in one file, value_info kept, float32 compute, weights stored as float16 followed by a Cast (folded at load).
 """
+import json
 import logging
 import pathlib
 import tempfile
@@ -18,7 +19,8 @@ HALF_ABOVE = 64  # elements; smaller tensors stay float32
 
 def export(net, args, inputs, output, dynamic=None):
     """An onnx.ModelProto of net(*args) with the given names; dynamic: shapes for torch.export, None for static ones."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for noisy in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(net, args, dynamo=True, opset_version=OPSET, input_names=inputs,
@@ -67,6 +69,7 @@ def without_weights(m):
     """A copy without its float16 initializers; with_weights gives them back."""
     out = onnx.ModelProto()
     out.CopyFrom(m)
+    del out.metadata_props[:]
     del out.graph.initializer[:]
     out.graph.initializer.extend(t for t in m.graph.initializer if t.data_type != onnx.TensorProto.FLOAT16)
     return out
@@ -80,17 +83,30 @@ def with_weights(graph, weights):
     return out
 
 
-def weights_of(m, prefix=""):
-    """The float initializers of a file of ours as a state dict; prefix is cut from the names, others are left out."""
-    state = {}
-    for t in m.graph.initializer:
-        if t.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16) or not t.name.startswith(prefix):
-            continue
-        name = t.name[len(prefix):]
-        if t.data_type == onnx.TensorProto.FLOAT16:
-            name = name.removesuffix("_h")
-        state[name] = torch.from_numpy(onnx.numpy_helper.to_array(t).astype(np.float32))
-    return state
+def note_weights(m, net):
+    """Writes the property "weights": where each weight of net lies, as {weight: [initializer, shape]}.
+
+    The exporter reshapes norm weights and merges equal ones, so that not every weight has an initializer of its name.
+    """
+    floats = [t for t in m.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    by_name, by_value = {t.name: t.name for t in floats}, {}
+    for t in floats:
+        by_value.setdefault(onnx.numpy_helper.to_array(t).tobytes(), t.name)
+    where = {}
+    for k, v in net.state_dict().items():
+        name = by_name.get(k) or by_value.get(v.detach().float().numpy().tobytes())
+        if name:
+            where[k] = [name, list(v.shape)]
+    m.metadata_props.add(key="weights", value=json.dumps(where, sort_keys=True, separators=(",", ":")))
+    return m
+
+
+def weights_of(m):
+    """The state dict of the network that a file with weights was exported from (what note_weights could place)."""
+    where = json.loads({p.key: p.value for p in m.metadata_props}.get("weights", "{}"))
+    tensors = {t.name: t for t in m.graph.initializer}
+    pick = lambda name: onnx.numpy_helper.to_array(tensors[name + "_h"] if name + "_h" in tensors else tensors[name])
+    return {k: torch.from_numpy(pick(name).astype(np.float32).reshape(shape)) for k, (name, shape) in where.items()}
 
 
 def session(m, threads=1):
@@ -102,12 +118,12 @@ def session(m, threads=1):
 
 
 def difference(m, net, args):
-    """Largest |ONNX Runtime - PyTorch| over the output, relative to its largest magnitude (at least 1)."""
+    """Largest |ONNX Runtime - PyTorch| over the output, relative to its largest magnitude."""
     s = session(m)
     got = s.run(None, {i.name: a.numpy() for i, a in zip(s.get_inputs(), args)})[0]
     with torch.no_grad():
         want = net(*args).numpy()
-    return float(np.abs(got - want).max() / max(1.0, np.abs(want).max()))
+    return float(np.abs(got - want).max() / max(1e-6, np.abs(want).max()))
 
 
 def signature(values):

@@ -10,18 +10,20 @@ COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#16808a", "#7
 
 
 def read(path):
-    """(minutes, {column: values}) of a log; an empty cell is NaN."""
+    """(minutes, {column: values}) of a log, with or without a head line; an empty cell is NaN."""
     with open(path, newline="") as f:
-        rows = list(csv.DictReader(f))
+        named = f.readline().startswith("step")
+        f.seek(0)
+        rows = list(csv.DictReader(f) if named else csv.DictReader(f, ("step", "minutes", "loss", "val")))
     number = lambda s: float(s) if s else math.nan
     names = [k for k in (rows[0] if rows else {}) if k not in ("step", "minutes")]
     return [number(r["minutes"]) for r in rows], {k: [number(r[k]) for r in rows] for k in names}
 
 
 def panels(columns):
-    """Columns that share an axis: the loss, the figure to watch, and the rest."""
+    """Columns that share an axis: the loss, val beside train, and the rest."""
     names = list(columns)
-    return [p for p in ([n for n in names if n == "loss"], names[1:2], names[2:]) if p]
+    return [p for p in (names[:1], names[1:3], names[3:]) if p]
 
 
 def curves(log, png):
@@ -53,8 +55,8 @@ def panel(d, top, x, lines):
             d.line(points, fill=colour, width=2)
         for px, py in points:
             d.ellipse((px - 2, py - 2, px + 2, py + 2), fill=colour)
-        d.text((LEFT + 6 + 92 * i, top + HEIGHT + 20), name, fill=colour)
-    d.text((WIDTH - 60, top + HEIGHT + 20), "minutes", fill="#444444")
+        d.text((LEFT + 6 + 84 * i, top + HEIGHT + 20), name, fill=colour)
+    d.text((8, top + HEIGHT + 4), "minutes", fill="#444444")
 
 
 if __name__ == "__main__":
