@@ -1,0 +1,150 @@
+//go:build amd64 && !purego
+
+package radon
+
+import "golang.org/x/sys/cpu"
+
+// best is found once: the processor does not change.
+var best = detectKernel()
+
+func bestKernel() kernel { return best }
+
+func detectKernel() kernel {
+	x := &cpu.X86
+	switch {
+	case !x.HasAVX2 || !x.HasFMA:
+		return kernelGo
+	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512DQ:
+		return kernelAVX512
+	}
+	return kernelAVX2
+}
+
+//go:noescape
+func gatherSum256(dst *float32, nblk int, rng *[2]int32, base *float32, off *int32, add int)
+
+//go:noescape
+func gatherSum512(dst *float32, nblk int, rng *[2]int32, base *float32, off *int32, add int)
+
+//go:noescape
+func resample256(dst *float32, n int, fine *float32, desc *[2]int32, w *float32, taps int)
+
+//go:noescape
+func resample512(dst *float32, n int, fine *float32, desc *[2]int32, w *float32, taps int)
+
+//go:noescape
+func spread256(pass *float32, stride, passes int, y *float32, n int, desc *[2]int32, w *float32, taps int)
+
+//go:noescape
+func interleave4(dst, src *float32, n0 int)
+
+//go:noescape
+func deinterleave4(dst, src *float32, n0 int)
+
+// transpose8 handles one 8 x 8 tile; strides in floats.
+//
+//go:noescape
+func transpose8(dst *float32, ds int, src *float32, ss int, n int, add int)
+
+//go:noescape
+func tapSum256(dst *float32, nblk int, base, coef *float32, n int)
+
+//go:noescape
+func tapSum512(dst *float32, nblk int, base, coef *float32, n int)
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (k kernel) gatherSum(dst []float32, rng [][2]int32, base []float32, off []int32, add bool) {
+	n := len(dst) / block
+	if n == 0 {
+		return
+	}
+	_ = rng[n-1]
+	switch {
+	case len(off) == 0 || k == kernelGo:
+		gatherSumGo(dst, rng, base, off, add)
+	case k == kernelAVX512:
+		gatherSum512(&dst[0], n, &rng[0], &base[0], &off[0], b2i(add))
+	default:
+		gatherSum256(&dst[0], n, &rng[0], &base[0], &off[0], b2i(add))
+	}
+}
+
+func (k kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps int) {
+	n := len(desc)
+	if k == kernelGo || n == 0 || n%4 != 0 {
+		resampleGo(dst, g, desc, w, taps)
+		return
+	}
+	_ = dst[n-1]
+	if k == kernelAVX512 {
+		resample512(&dst[0], n, &g[0], &desc[0], &w[0], taps)
+		return
+	}
+	resample256(&dst[0], n, &g[0], &desc[0], &w[0], taps)
+}
+
+func (k kernel) spread(pass []float32, stride, passes int, y []float32, desc [][2]int32, w []float32, taps int) {
+	n := len(y)
+	if k == kernelGo || n == 0 {
+		spreadGo(pass, stride, passes, y, desc, w, taps)
+		return
+	}
+	_, _ = desc[n-1], pass[stride*passes-1]
+	spread256(&pass[0], stride, passes, &y[0], n, &desc[0], &w[0], taps)
+}
+
+func (k kernel) interleave(dst, src []float32, p, n0 int) {
+	if k == kernelGo || p != 4 || n0%8 != 0 || n0 == 0 {
+		interleaveGo(dst, src, p, n0)
+		return
+	}
+	_, _ = dst[4*n0-1], src[4*n0-1]
+	interleave4(&dst[0], &src[0], n0)
+}
+
+func (k kernel) deinterleave(dst, src []float32, p, n0 int) {
+	if k == kernelGo || p != 4 || n0%8 != 0 || n0 == 0 {
+		deinterleaveGo(dst, src, p, n0)
+		return
+	}
+	_, _ = dst[4*n0-1], src[4*n0-1]
+	deinterleave4(&dst[0], &src[0], n0)
+}
+
+func (k kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add bool) {
+	w8, h8 := w&^7, h&^7
+	if k == kernelGo || w8 == 0 || h8 == 0 {
+		transposeGo(dst, ds, src, w, h, ss, add)
+		return
+	}
+	_, _ = dst[(w-1)*ds+h-1], src[(h-1)*ss+w-1]
+	for c := 0; c < w8; c += 8 {
+		transpose8(&dst[c*ds], ds, &src[c], ss, h8/8, b2i(add))
+	}
+	if w8 < w {
+		transposeGo(dst[w8*ds:], ds, src[w8:], w-w8, h, ss, add)
+	}
+	if h8 < h {
+		transposeGo(dst[h8:], ds, src[h8*ss:], w8, h-h8, ss, add)
+	}
+}
+
+func (k kernel) tapSum(dst, base, coef []float32) {
+	n := len(dst) / block
+	if k == kernelGo || n == 0 || len(coef) == 0 {
+		tapSumGo(dst, base, coef)
+		return
+	}
+	_ = base[len(coef)+len(dst)-2]
+	if k == kernelAVX512 {
+		tapSum512(&dst[0], n, &base[len(coef)-1], &coef[0], len(coef))
+		return
+	}
+	tapSum256(&dst[0], n, &base[len(coef)-1], &coef[0], len(coef))
+}

@@ -1,0 +1,27 @@
+//go:build !amd64 || purego
+
+package radon
+
+func bestKernel() kernel { return kernelGo }
+
+func (kernel) gatherSum(dst []float32, rng [][2]int32, base []float32, off []int32, add bool) {
+	gatherSumGo(dst, rng, base, off, add)
+}
+
+func (kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps int) {
+	resampleGo(dst, g, desc, w, taps)
+}
+
+func (kernel) spread(pass []float32, stride, passes int, y []float32, desc [][2]int32, w []float32, taps int) {
+	spreadGo(pass, stride, passes, y, desc, w, taps)
+}
+
+func (kernel) interleave(dst, src []float32, p, n0 int) { interleaveGo(dst, src, p, n0) }
+
+func (kernel) deinterleave(dst, src []float32, p, n0 int) { deinterleaveGo(dst, src, p, n0) }
+
+func (kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add bool) {
+	transposeGo(dst, ds, src, w, h, ss, add)
+}
+
+func (kernel) tapSum(dst, base, coef []float32) { tapSumGo(dst, base, coef) }

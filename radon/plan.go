@@ -1,0 +1,398 @@
+package radon
+
+import (
+	"fmt"
+	"math"
+
+	"ctrecon/ct"
+)
+
+// Options of a projector; the zero value is the default.
+type Options struct {
+	Footprint Footprint
+	// Phases is the number of sub-pixel positions that a line may take: more is
+	// closer to the footprint's definition and slower. 0 is 4, or for Linear with
+	// bins smaller than a pixel as many as keep the step below a third of a bin.
+	Phases int
+	// Kernel is one of Kernels(); empty is the best of this processor.
+	Kernel string
+
+	steps int // steps of the weight table between two samples, 0 = 32
+	cache int // bytes of image or buckets to keep hot, 0 = 400 KiB
+}
+
+const (
+	maxPhases = 64
+	maxRatio  = 64 // of bin size to pixel size, either way
+	// lead is the number of zero floats before the first and after the last line
+	// of a padded image.
+	lead = 64
+)
+
+// plan is what depends on grid, geometry and options alone. It is not changed
+// after newPlan, so any number of projectors share it.
+type plan struct {
+	grid   ct.Grid
+	geo    ct.Geometry
+	kern   kernel
+	foot   Footprint
+	phases int
+	steps  int
+	cache  int
+	ax     [2]axis
+
+	margin  int          // zero floats before the samples of a view
+	fineLen int          // floats of one interleaved view with its margins
+	bkLen   int          // floats of the buckets of the largest group
+	lineLen int          // bins of a view, padded
+	passOff []int32      // where the passes of the adjoint begin, for their sum
+	passRng [][][2]int32 // [passes of the view] ranges that cover them all
+}
+
+// axis is one of the two orientations: lines are rows (|a| >= |b|) or columns.
+type axis struct {
+	m, n   int // length of a line, number of lines
+	stride int
+	views  []view
+	groups []group
+}
+
+// group is a run of views whose buckets stay in the cache together.
+type group struct {
+	lo, hi int
+	off    []int32 // [line][view] offsets into the buckets, for the adjoint
+	rng    [][2]int32
+}
+
+// view is the plan of one angle.
+type view struct {
+	index  int     // which view of the sinogram
+	flip   bool    // the detector runs against the main axis
+	blen   int     // floats of a bucket, a multiple of block
+	off    []int32 // for each line, bucket by bucket: its place in the padded image, relative to the bucket's
+	phase  []int32 // for each line: its place in the buckets; kept until the groups are made
+	strips []strip
+	k0, n  int        // first bin that sees the image (in flipped order), and how many do
+	desc   [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of 4
+	w      []float32  // steps+1 rows of taps weights, the last row zero
+	taps   int
+	passes int // interleaved passes of the adjoint, so that windows of one pass do not overlap
+}
+
+// strip is the part of a view's plan for some lines: for each block of each
+// bucket the range of off to add, blen/block ranges a bucket.
+type strip [][2]int32
+
+func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
+	if err := check(grid, geo, o); err != nil {
+		return nil, err
+	}
+	k, err := kernelByName(o.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	geo.Angles = append([]float64(nil), geo.Angles...)
+	p := &plan{grid: grid, geo: geo, kern: k, foot: o.Footprint, phases: o.Phases, steps: o.steps, cache: o.cache}
+	if p.phases == 0 {
+		p.phases = defaultPhases(grid, geo, o.Footprint)
+	}
+	if p.steps == 0 {
+		p.steps = 32
+	}
+	if p.cache == 0 {
+		p.cache = 400 << 10
+	}
+	p.ax[0].size(grid.W, grid.H)
+	p.ax[1].size(grid.H, grid.W)
+	p.planViews()
+	for t := range p.ax {
+		p.group(&p.ax[t])
+	}
+	p.finish()
+	return p, nil
+}
+
+func check(grid ct.Grid, geo ct.Geometry, o Options) error {
+	if err := grid.Check(); err != nil {
+		return fmt.Errorf("radon: %w", err)
+	}
+	if err := geo.Check(); err != nil {
+		return fmt.Errorf("radon: %w", err)
+	}
+	lo, hi := min(grid.DX, grid.DY), max(grid.DX, grid.DY)
+	switch {
+	case hi > maxRatio*lo:
+		return fmt.Errorf("radon: pixels of %g x %g mm: sides may differ by a factor of %d at most", grid.DX, grid.DY, maxRatio)
+	case geo.BinSize > maxRatio*lo || geo.BinSize*maxRatio < hi:
+		return fmt.Errorf("radon: bins of %g mm and pixels of %g x %g mm: they may differ by a factor of %d at most",
+			geo.BinSize, grid.DX, grid.DY, maxRatio)
+	case math.Abs(geo.Offset) > 1<<24:
+		return fmt.Errorf("radon: detector offset of %g bins: no object can be seen", geo.Offset)
+	case o.Footprint < Strip || o.Footprint > Linear:
+		return fmt.Errorf("radon: %v is none of strip, joseph, linear", o.Footprint)
+	case o.Phases < 0 || o.Phases > maxPhases:
+		return fmt.Errorf("radon: %d phases: 1 to %d are possible", o.Phases, maxPhases)
+	}
+	return nil
+}
+
+// defaultPhases keeps the samples of Linear within a third of a bin, because a
+// bin would else fall between them. The other footprints are as wide as a pixel.
+func defaultPhases(grid ct.Grid, geo ct.Geometry, f Footprint) int {
+	if f != Linear {
+		return 4
+	}
+	return min(maxPhases, max(4, roundUp(int(math.Ceil(3*max(grid.DX, grid.DY)/geo.BinSize-1e-9)), 4)))
+}
+
+// size sets the layout of the padded image. Neighbouring lines share their zero
+// margin; an odd number of cache lines keeps them out of one cache set.
+func (ax *axis) size(m, n int) {
+	ax.m, ax.n = m, n
+	ax.stride = roundUp(m+block, 16)
+	if ax.stride/16%2 == 0 {
+		ax.stride += 16
+	}
+}
+
+// padded is the length of the padded image.
+func (ax *axis) padded() int { return ax.n*ax.stride + 2*lead }
+
+// planViews makes the plan of every view, in the axis that its rays cross more
+// steeply.
+func (p *plan) planViews() {
+	g := p.grid
+	for i, deg := range p.geo.Angles {
+		s, c := sincos(deg)
+		a, b := c*g.DX/p.geo.BinSize, -s*g.DY/p.geo.BinSize
+		u0 := -float64(g.W-1)/2*a - float64(g.H-1)/2*b + float64(p.geo.Bins-1)/2 + p.geo.Offset
+		t := 0
+		if math.Abs(a) < math.Abs(b) {
+			t, a, b = 1, b, a
+		}
+		p.ax[t].views = append(p.ax[t].views, p.planView(&p.ax[t], i, a, b, u0))
+	}
+}
+
+// sincos reduces the angle in degrees, where it is exact.
+func sincos(deg float64) (sin, cos float64) {
+	return math.Sincos(math.Mod(deg, 360) * math.Pi / 180)
+}
+
+// planView plans the view in which pixel c of line r falls on u = a c + b r + u0
+// (bins).
+func (p *plan) planView(ax *axis, index int, a, b, u0 float64) view {
+	v := view{index: index}
+	if a < 0 {
+		v.flip = true
+		a, b, u0 = -a, -b, float64(p.geo.Bins-1)-u0
+	}
+	tau := b / a
+	tmin := math.Min(0, tau*float64(ax.n-1))
+	q, mean := quantise(ax.n, p.phases, tau, tmin)
+	qmax := max(q[0], q[len(q)-1])
+	v.blen = roundUp(ax.m+qmax/p.phases+1, block)
+	v.place(ax, q, p.phases)
+	v.split(ax, q, p.phases, p.linesHot(ax))
+	// The mean rounding error moves the grid: without that, ties displace every
+	// line the same way (a sixteenth of a pixel at tau = 1/8).
+	step := a / float64(p.phases)
+	v.weights(p, step, a, math.Abs(b))
+	v.windows(p, step, u0+a*tmin-step*mean, p.phases*(ax.m-1)+qmax)
+	v.countPasses()
+	return v
+}
+
+// quantise rounds the displacement tau*r-tmin of every line to 1/phases pixel,
+// and gives the mean error in these units.
+func quantise(n, phases int, tau, tmin float64) (q []int, mean float64) {
+	q = make([]int, n)
+	for r := range q {
+		t := float64(phases) * (tau*float64(r) - tmin)
+		q[r] = max(0, int(math.Floor(t+0.5)))
+		mean += float64(q[r]) - t
+	}
+	return q, mean / float64(n)
+}
+
+// place lists the lines bucket by bucket.
+func (v *view) place(ax *axis, q []int, phases int) {
+	next := bucketStarts(q, phases)
+	v.off, v.phase = make([]int32, ax.n), make([]int32, ax.n)
+	for r, d := range q {
+		ph := d % phases
+		v.phase[r] = int32(ph*v.blen + d/phases)
+		v.off[next[ph]] = int32(r*ax.stride + lead - d/phases - ph*v.blen)
+		next[ph]++
+	}
+}
+
+// bucketStarts gives for each phase the place of its first line in off.
+func bucketStarts(q []int, phases int) []int {
+	starts := make([]int, phases+1)
+	for _, d := range q {
+		starts[d%phases+1]++
+	}
+	for i := range phases {
+		starts[i+1] += starts[i]
+	}
+	return starts[:phases]
+}
+
+// linesHot is the number of lines of a strip: all when the image fits the cache.
+func (p *plan) linesHot(ax *axis) int {
+	if ax.n*ax.stride*4 <= p.cache*3/2 {
+		return ax.n
+	}
+	return max(8*p.phases, roundUp(p.cache/(ax.stride*4), 8))
+}
+
+// split finds, for each strip of lines and each block of each bucket, the lines
+// that touch it: a contiguous range, since the shift is monotone in the line.
+func (v *view) split(ax *axis, q []int, phases, lines int) {
+	next := bucketStarts(q, phases)
+	nb := v.blen / block
+	for r0 := 0; r0 < ax.n; r0 += lines {
+		s := make(strip, phases*nb)
+		for r := r0; r < min(ax.n, r0+lines); r++ {
+			ph, shift := q[r]%phases, q[r]/phases
+			i := int32(next[ph])
+			next[ph]++
+			for b := shift / block; b <= (shift+ax.m-1)/block; b++ {
+				g := &s[ph*nb+b]
+				if g[1] == 0 {
+					g[0] = i
+				}
+				g[1] = i + 1
+			}
+		}
+		v.strips = append(v.strips, s)
+	}
+}
+
+// weights tabulates the footprint at steps places of the bin between two
+// samples. A window has taps samples.
+func (v *view) weights(p *plan, step, a, b float64) {
+	h, half := p.foot.shape(a, b, p.grid.DX*p.grid.DY, p.geo.BinSize)
+	v.taps = roundUp(int(math.Ceil(2*half/step))+1, 16)
+	v.w = alloc((p.steps + 1) * v.taps)
+	centre := float64(v.taps-1) / 2
+	for i := range p.steps {
+		for j := range v.taps {
+			x := float64(j) - centre - (float64(i)/float64(p.steps) - 0.5)
+			v.w[i*v.taps+j] = float32(h(x * step))
+		}
+	}
+}
+
+// windows finds for every bin where its samples begin. Sample j lies at
+// step*j+f0 bins, the last that is not zero is last.
+func (v *view) windows(p *plan, step, f0 float64, last int) {
+	half := float64(v.taps) / 2 * step
+	lo := max(0, int(math.Floor(f0-half)))
+	hi := min(p.geo.Bins-1, int(math.Ceil(f0+step*float64(last)+half)))
+	centre := float64(v.taps-1) / 2
+	v.k0 = lo
+	v.desc = make([][2]int32, 0, roundUp(max(0, hi-lo+1), 4))
+	for k := lo; k <= hi; k++ {
+		x := (float64(k)-f0)/step - centre + 0.5
+		j := int(math.Floor(x))
+		f := int(math.Round((x - float64(j)) * float64(p.steps)))
+		if f == p.steps {
+			j, f = j+1, 0
+		}
+		if j <= -v.taps || j >= p.phases*v.blen { // sees nothing
+			if v.n == 0 {
+				v.k0++
+			}
+			continue
+		}
+		v.desc = append(v.desc, [2]int32{int32(j), int32(f * v.taps)})
+		v.n++
+	}
+	for len(v.desc)%4 != 0 {
+		v.desc = append(v.desc, [2]int32{0, int32(p.steps * v.taps)})
+	}
+}
+
+// countPasses: the adjoint stores windows without reading first, so the windows
+// of one pass must not overlap. Bins much smaller than a pixel share starts, so
+// the number comes from the starts, not from the step.
+func (v *view) countPasses() {
+	v.passes = 1
+	for k, m := 0, 0; k < v.n; k++ {
+		for m < v.n && v.desc[m][0]-v.desc[k][0] < int32(v.taps) {
+			m++
+		}
+		v.passes = max(v.passes, m-k)
+	}
+}
+
+// group cuts the views of an axis into groups whose buckets fit the cache.
+func (p *plan) group(ax *axis) {
+	for i := 0; i < len(ax.views); {
+		j, used := i, 0
+		for j < len(ax.views) && (j == i || used+p.phases*ax.views[j].blen*4 <= p.cache) {
+			used += p.phases * ax.views[j].blen * 4
+			j++
+		}
+		ax.groups = append(ax.groups, p.makeGroup(ax, i, j))
+		p.bkLen = max(p.bkLen, used/4+2*block)
+		i = j
+	}
+}
+
+func (p *plan) makeGroup(ax *axis, lo, hi int) group {
+	nv := hi - lo
+	g := group{lo: lo, hi: hi, off: make([]int32, ax.n*nv), rng: cover(roundUp(ax.m, block)/block, nv)}
+	pos := 0
+	for i := range nv {
+		v := &ax.views[lo+i]
+		for r, o := range v.phase {
+			g.off[r*nv+i] = int32(pos) + o
+		}
+		v.phase = nil // needed no more
+		pos += p.phases * v.blen
+	}
+	return g
+}
+
+// cover is blocks ranges of all n vectors.
+func cover(blocks, n int) [][2]int32 {
+	rng := make([][2]int32, blocks)
+	for i := range rng {
+		rng[i] = [2]int32{0, int32(n)}
+	}
+	return rng
+}
+
+// finish sizes the work space and makes window starts relative to it: a margin
+// stands before the samples.
+func (p *plan) finish() {
+	passes := 0
+	for t := range p.ax {
+		for i := range p.ax[t].views {
+			v := &p.ax[t].views[i]
+			p.fineLen = max(p.fineLen, p.phases*v.blen)
+			p.margin = max(p.margin, roundUp(v.taps, block))
+			p.lineLen = max(p.lineLen, len(v.desc))
+			passes = max(passes, v.passes)
+		}
+	}
+	p.fineLen = roundUp(p.fineLen+2*p.margin, block)
+	p.passRng = make([][][2]int32, passes+1)
+	for i := range passes {
+		p.passOff = append(p.passOff, int32(i*p.fineLen))
+	}
+	for t := range p.ax {
+		for i := range p.ax[t].views {
+			v := &p.ax[t].views[i]
+			for k := range v.desc {
+				v.desc[k][0] += int32(p.margin)
+			}
+			if p.passRng[v.passes] == nil {
+				p.passRng[v.passes] = cover(p.fineLen/block, v.passes)
+			}
+		}
+	}
+}

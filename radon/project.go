@@ -1,0 +1,155 @@
+package radon
+
+import (
+	"fmt"
+
+	"ctrecon/ct"
+	"ctrecon/ct/solve"
+)
+
+// Projector maps images of one grid (H*W, mu in 1/mm) to sinograms of one
+// geometry (views*bins, nepers) and back. It has work space, so one goroutine
+// uses it at a time; [Projector.Clone] makes another on the same plan.
+type Projector struct {
+	*plan
+	img  [2][]float32 // padded images, for each axis
+	back [2][]float32
+	bk   []float32 // buckets of one group
+	fine []float32 // interleaved buckets of one view
+	pass []float32
+	line []float32
+	sino []float32 // for Normal, made when first used
+}
+
+var (
+	_ solve.LinearOperator = (*Projector)(nil)
+	_ solve.NormalOperator = (*Projector)(nil)
+	_ solve.GramOperator   = (*Projector)(nil)
+)
+
+// New plans the projection of images on grid along geo. Any image size, pixel
+// shape, list of angles, detector spacing and offset will do, as long as bins
+// and pixel sides differ by a factor of 64 at most.
+//
+// The method (README of the reference prototype; docs/performance.md) is a
+// shear-and-add Radon transform: lines displaced by multiples of 1/P pixel, then
+// a resampling by the footprint.
+func New(grid ct.Grid, geo ct.Geometry, opt Options) (*Projector, error) {
+	p, err := newPlan(grid, geo, opt)
+	if err != nil {
+		return nil, err
+	}
+	return p.projector(), nil
+}
+
+// Clone returns a projector on the same plan with work space of its own, for
+// another goroutine. It costs two copies of the image.
+func (p *Projector) Clone() *Projector { return p.projector() }
+
+func (p *plan) projector() *Projector {
+	pr := &Projector{
+		plan: p,
+		bk:   alloc(p.bkLen),
+		fine: alloc(p.fineLen),
+		pass: alloc(p.fineLen * len(p.passOff)),
+		line: alloc(p.lineLen + 16),
+	}
+	for t := range p.ax {
+		if ax := &p.ax[t]; len(ax.views) > 0 {
+			pr.img[t], pr.back[t] = alloc(ax.padded()), alloc(ax.padded())
+		}
+	}
+	return pr
+}
+
+// Grid is the grid of the images.
+func (p *Projector) Grid() ct.Grid { return p.grid }
+
+// Geometry is the geometry of the sinograms. The caller must not change its
+// angles.
+func (p *Projector) Geometry() ct.Geometry { return p.geo }
+
+// Kernel names the implementation in use, one of Kernels().
+func (p *Projector) Kernel() string { return p.kern.String() }
+
+// Dims is the number of data (views*bins) and of pixels (H*W).
+func (p *Projector) Dims() (rows, cols int) { return p.geo.Len(), p.grid.Len() }
+
+// mustHave panics unless s has n values.
+func mustHave(what string, s []float32, n int) {
+	if len(s) != n {
+		panic(fmt.Sprintf("radon: %s of %d values, want %d", what, len(s), n))
+	}
+}
+
+// Apply writes the line integrals of image src (H*W, 1/mm) to dst (views*bins,
+// nepers). It overwrites dst, keeps src, and panics when a length is wrong.
+// Cost: O(views*H*W); no allocation.
+func (p *Projector) Apply(dst, src []float32) {
+	rows, cols := p.Dims()
+	mustHave("sinogram", dst, rows)
+	mustHave("image", src, cols)
+	w, h := p.grid.W, p.grid.H
+	if p.img[0] != nil {
+		padCopy(p.img[0][lead:], src, w, h, p.ax[0].stride)
+	}
+	if p.img[1] != nil {
+		p.kern.transpose(p.img[1][lead:], p.ax[1].stride, src, w, h, w, false)
+	}
+	p.project(dst)
+}
+
+// project fills the sinogram from the padded images of both axes.
+func (p *Projector) project(dst []float32) {
+	for t := range p.ax {
+		ax := &p.ax[t]
+		for g := range ax.groups {
+			p.projectGroup(ax, &ax.groups[g], p.img[t], dst)
+		}
+	}
+}
+
+func (p *Projector) projectGroup(ax *axis, g *group, img, dst []float32) {
+	views := ax.views[g.lo:g.hi]
+	for s := range views[0].strips {
+		pos := 0
+		for i := range views {
+			v := &views[i]
+			n := p.phases * v.blen
+			p.kern.gatherSum(p.bk[pos:pos+n], v.strips[s], img, v.off, s > 0)
+			pos += n
+		}
+	}
+	pos := 0
+	for i := range views {
+		v := &views[i]
+		n := p.phases * v.blen
+		p.detect(dst[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins], v, p.bk[pos:pos+n])
+		pos += n
+	}
+}
+
+// detect turns the buckets of a view into its bins.
+func (p *Projector) detect(dst []float32, v *view, bk []float32) {
+	if v.n == 0 { // set at every call: dst may hold anything
+		clear(dst)
+		return
+	}
+	fine := p.fine[p.margin:]
+	p.kern.interleave(fine[:len(bk)], bk, p.phases, v.blen)
+	clear(fine[len(bk) : len(bk)+p.margin])
+	line := p.line[:len(v.desc)]
+	p.kern.resample(line, p.fine, v.desc, v.w, v.taps)
+	if !v.flip {
+		clear(dst[:v.k0])
+		copy(dst[v.k0:], line[:v.n])
+		clear(dst[v.k0+v.n:])
+		return
+	}
+	last := len(dst) - 1 - v.k0
+	clear(dst[last+1:])
+	for i, y := range line[:v.n] {
+		dst[last-i] = y
+	}
+	clear(dst[:last+1-v.n])
+}
