@@ -12,9 +12,9 @@ import model
 LIMIT = 12.0  # levels are clipped to +-LIMIT
 
 
-def alpha_sigma(lognsr):
-    """Signal and noise amplitudes, shaped to multiply [B,C,H,W]."""
-    l = torch.as_tensor(lognsr, dtype=torch.float32).view(-1, 1, 1, 1)
+def alpha_sigma(lognsr, device=None):
+    """Signal and noise amplitudes of one level or of a batch of them, shaped to multiply [B,C,H,W]."""
+    l = torch.as_tensor(lognsr, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
     return torch.sigmoid(-l).sqrt(), torch.sigmoid(l).sqrt()
 
 

@@ -45,7 +45,7 @@ def error_table(prior, x, cond, levels, flag, views, seed):
     a = pr.strip_matrix(x.shape[-1], views)
     rows = []
     for l in levels:
-        al, si = diffusion.alpha_sigma(l)
+        al, si = diffusion.alpha_sigma(l, z.device)
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(seed)).to(z.device)
         e = np.zeros(3)
         for s in batches(len(x)):

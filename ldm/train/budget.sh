@@ -1,0 +1,33 @@
+#!/bin/sh
+# budget.sh MINUTES DATA OUT: trains autoencoder (30 %), latent UNet (58 %) and the FBP-UNet rival (8 %) within a wall-clock budget,
+# then measures the tables. Run again to go on after an interruption. PYTHON, AE, UNET, RIVAL (options of train.py) override what is below.
+set -eu
+total=$1 data=$2 out=$3
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python3}
+if "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+  device=cuda
+  ae=${AE:---batch 32 --ae-width 48 96 --lr 6e-4}
+  unet=${UNET:---batch 128 --width 96 192 256 --lr 4e-4 --warmup 500 --pool 24 --reuse 3 --keep 4}
+  rival=${RIVAL:---batch 64}
+else
+  device=cpu
+  ae=${AE:---batch 8 --crop 128 --lr 1.5e-3}
+  unet=${UNET:---batch 16 --lr 4e-4 --pool 48 --reuse 12 --keep 4 --every 240}
+  rival=${RIVAL:---batch 8 --every 240}
+fi
+share() { awk "BEGIN { print $total * $1 }"; }
+stage() { # NAME SHARE OPTIONS: skipped when it is done
+  name=$1 part=$2
+  shift 2
+  [ -e "$out/$name.done" ] && return
+  "$python" -u "$here/train.py" "$name" --data "$data" --out "$out" --minutes "$(share "$part")" --resume "$@"
+  touch "$out/$name.done"
+}
+mkdir -p "$out"
+# options are lists of words: unquoted on purpose
+stage ae 0.30 $ae
+stage unet 0.58 $unet
+[ -e "$out/tables.json" ] || "$python" "$here/measure.py" --data "$data" --out "$out" --slices 48 --device $device
+stage fbpunet 0.08 $rival
+touch "$out/done"
