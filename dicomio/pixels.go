@@ -1,0 +1,194 @@
+package dicomio
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/suyashkumar/dicom"
+	"github.com/suyashkumar/dicom/pkg/tag"
+)
+
+// airHU replaces pixels outside the scanner's field.
+const airHU = -1000
+
+// image is what the header says about the pixels of one slice.
+type image struct {
+	rows, cols       int
+	allocated, bits  int
+	signed           bool
+	slope, intercept float64
+	padLo, padHi     int
+	padded           bool
+}
+
+// header reads values of a data set; the first wrong one is kept as err.
+type header struct {
+	file string
+	ds   *dicom.Dataset
+	err  error
+}
+
+func (h *header) fail(t tag.Tag, format string, a ...any) {
+	if h.err == nil {
+		h.err = &FormatError{h.file, name(uint32(t.Group)<<16|uint32(t.Element)) + ": " + fmt.Sprintf(format, a...)}
+	}
+}
+
+// text is the first value of a tag as trimmed text, "" when absent or empty.
+func (h *header) text(t tag.Tag) string { return textOf(h.ds, t) }
+
+func textOf(ds *dicom.Dataset, t tag.Tag) string {
+	v := textsOf(ds, t)
+	if len(v) == 0 {
+		return ""
+	}
+	return v[0]
+}
+
+func textsOf(ds *dicom.Dataset, t tag.Tag) []string {
+	e, err := ds.FindElementByTag(t)
+	if err != nil || e.Value == nil {
+		return nil
+	}
+	v, ok := e.Value.GetValue().([]string)
+	if !ok {
+		return nil
+	}
+	out := make([]string, len(v))
+	for i, s := range v {
+		out[i] = strings.Trim(s, " \x00")
+	}
+	return out
+}
+
+// ints are the values of an integer tag.
+func (h *header) ints(t tag.Tag) []int {
+	e, err := h.ds.FindElementByTag(t)
+	if err != nil || e.Value == nil {
+		return nil
+	}
+	switch v := e.Value.GetValue().(type) {
+	case []int:
+		return v
+	case []string: // IS
+		out := make([]int, 0, len(v))
+		for _, s := range v {
+			n, err := strconv.Atoi(strings.Trim(s, " \x00"))
+			if err != nil {
+				return nil
+			}
+			out = append(out, n)
+		}
+		return out
+	}
+	return nil
+}
+
+// need is the one integer of a tag, between lo and hi.
+func (h *header) need(t tag.Tag, lo, hi int) int {
+	v := h.ints(t)
+	if len(v) == 0 {
+		h.fail(t, "is missing")
+		return lo
+	}
+	if v[0] < lo || v[0] > hi {
+		h.fail(t, "%d is not supported (%d to %d are)", v[0], lo, hi)
+		return lo
+	}
+	return v[0]
+}
+
+// decimals are the n numbers of a DS tag.
+func (h *header) decimals(t tag.Tag, n int) []float64 {
+	v := textsOf(h.ds, t)
+	if len(v) != n {
+		h.fail(t, "%d values, %d are needed", len(v), n)
+		return make([]float64, n)
+	}
+	out := make([]float64, n)
+	for i, s := range v {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || f != f || f > 1e30 || f < -1e30 {
+			h.fail(t, "%q is not a number", s)
+		}
+		out[i] = f
+	}
+	return out
+}
+
+// imageOf reads the pixel description.
+func (h *header) imageOf() image {
+	im := image{
+		rows: h.need(tag.Rows, 1, 16384), cols: h.need(tag.Columns, 1, 16384),
+		allocated: h.need(tag.BitsAllocated, 8, 32), bits: h.need(tag.BitsStored, 1, 32),
+	}
+	h.need(tag.SamplesPerPixel, 1, 1)
+	im.signed = h.need(tag.PixelRepresentation, 0, 1) == 1
+	if n := h.ints(tag.NumberOfFrames); len(n) > 0 && n[0] > 1 {
+		h.err = &UnsupportedError{h.file, fmt.Sprintf("%d frames in one file: multi-frame objects are not supported", n[0])}
+	}
+	if im.allocated != 8 && im.allocated != 16 && im.allocated != 32 {
+		h.fail(tag.BitsAllocated, "%d is not supported (8, 16 and 32 are)", im.allocated)
+	}
+	if im.bits > im.allocated {
+		h.fail(tag.BitsStored, "%d of %d bits allocated", im.bits, im.allocated)
+	}
+	im.slope, im.intercept = h.decimals(tag.RescaleSlope, 1)[0], h.decimals(tag.RescaleIntercept, 1)[0]
+	if im.slope == 0 {
+		h.fail(tag.RescaleSlope, "is 0")
+	}
+	if t := h.text(tag.RescaleType); t != "" && t != "HU" {
+		h.fail(tag.RescaleType, "%q: Hounsfield units (HU) are needed", t)
+	}
+	if p := h.ints(tag.PixelPaddingValue); len(p) > 0 {
+		im.padded, im.padLo, im.padHi = true, im.extend(uint32(p[0])), im.extend(uint32(p[0]))
+		if r := h.ints(tag.PixelPaddingRangeLimit); len(r) > 0 {
+			other := im.extend(uint32(r[0]))
+			im.padLo, im.padHi = min(im.padLo, other), max(im.padHi, other)
+		}
+	}
+	return im
+}
+
+// extend masks a stored word to the stored bits and extends its sign.
+func (im *image) extend(v uint32) int {
+	shift := 32 - im.bits
+	if im.signed {
+		return int(int32(v<<shift) >> shift)
+	}
+	return int(v << shift >> shift)
+}
+
+// values turns stored words into HU, with a mask of the padding.
+func (im *image) values(file string, px []byte, order binary.ByteOrder) ([]float32, []bool, error) {
+	n := im.rows * im.cols
+	need := n * im.allocated / 8
+	if len(px) < need {
+		return nil, nil, &FormatError{file, fmt.Sprintf("pixel data of %d bytes, %d x %d pixels of %d bits need %d: the file is cut", len(px), im.rows, im.cols, im.allocated, need)}
+	}
+	hu := make([]float32, n)
+	var mask []bool
+	for i := range hu {
+		var v uint32
+		switch im.allocated {
+		case 8:
+			v = uint32(px[i])
+		case 16:
+			v = uint32(order.Uint16(px[2*i:]))
+		default:
+			v = order.Uint32(px[4*i:])
+		}
+		s := im.extend(v)
+		if im.padded && s >= im.padLo && s <= im.padHi {
+			if mask == nil {
+				mask = make([]bool, n)
+			}
+			mask[i], hu[i] = true, airHU
+			continue
+		}
+		hu[i] = float32(float64(s)*im.slope + im.intercept)
+	}
+	return hu, mask, nil
+}
