@@ -81,7 +81,7 @@ def free_graph(nets, role, size, weights):
     """The graph of a network for any size and batch without its weights, and its difference from PyTorch at another size."""
     net = nets.module(role)
     shapes, axis_names = nets.axes(role)
-    inputs, args = nets.example(role, size, 2)
+    inputs, args = nets.example(role, max(size, 2 * nets.multiple), 2)  # torch.export takes a free axis of 1 for a fixed one
     m = onnxfile.rename_axes(onnxfile.export(net, args, inputs, OUTPUT[role], shapes), axis_names)
     del m.graph.value_info[:]
     m = onnxfile.without_weights(onnxfile.halve(m, nets.half_names(role)))

@@ -347,10 +347,12 @@ def unet_state(state, ema=True):
 
 
 def fill(net, state, what):
-    """Loads what net needs; names left over in state are fine (losses, codebook), missing ones are an error."""
-    lost = net.load_state_dict(widen(state, net), strict=False).missing_keys
+    """Loads what net needs; names left over in state are fine (losses, codebook), missing and misshapen ones are an error."""
+    state = widen(state, net)
+    lost = [k for k, v in net.state_dict().items() if k not in state or state[k].shape != v.shape]
     if lost:
-        raise SystemExit(f"{what}: {len(lost)} weights are missing, first {lost[0]}; does the configuration belong to the checkpoint?")
+        raise SystemExit(f"{what}: {len(lost)} weights are missing or of another shape, first {lost[0]}; does the configuration belong to the checkpoint?")
+    net.load_state_dict(state, strict=False)
     return net.eval().requires_grad_(False)
 
 

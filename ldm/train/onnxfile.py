@@ -54,7 +54,8 @@ def halve(m, names):
     for t in m.graph.initializer:
         if t.data_type != onnx.TensorProto.FLOAT or t.name not in names or np.prod(t.dims) <= HALF_ABOVE:
             continue
-        w = onnx.numpy_helper.to_array(t).astype(np.float16)
+        with np.errstate(over="ignore"):
+            w = onnx.numpy_helper.to_array(t).astype(np.float16)
         if not np.isfinite(w).all():
             raise SystemExit(f"{t.name}: a weight is beyond the range of float16")
         casts.append(onnx.helper.make_node("Cast", [t.name + "_h"], [t.name], name="cast_" + t.name, to=onnx.TensorProto.FLOAT))

@@ -104,6 +104,12 @@ def read_slice(body, size, least):
     return hu, px, ds
 
 
+def number(ds, name):
+    """An element as text, empty where it is missing."""
+    v = ds.get(name)
+    return "" if v in (None, "") else f"{float(v):g}"
+
+
 def position(ds):
     """Where a slice lies along the body, in mm."""
     ipp = ds.get("ImagePositionPatient")
@@ -119,7 +125,7 @@ def collect(root, a):
         except Refused as e:
             why[str(e)] += 1
             continue
-        row = dict(pixel_mm=round(px, 5), thickness_mm=ds.get("SliceThickness", ""), kvp=ds.get("KVP", ""), kernel=str(ds.get("ConvolutionKernel", "")))
+        row = dict(pixel_mm=round(px, 5), thickness_mm=number(ds, "SliceThickness"), kvp=number(ds, "KVP"), kernel=str(ds.get("ConvolutionKernel", "")))
         who = str(ds.get("PatientID", "")) or str(ds.get("StudyInstanceUID", ""))
         series[who, str(ds.get("SeriesInstanceUID", ""))].append((position(ds), hu, row))
     return series, why
