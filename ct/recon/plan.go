@@ -1,0 +1,68 @@
+package recon
+
+import (
+	"slices"
+	"time"
+
+	"ctrecon/ct"
+	"ctrecon/ct/metrics"
+	"ctrecon/radon"
+)
+
+// plan is what a method keeps between slices of equal geometry.
+type plan struct {
+	grid    ct.Grid
+	geo     ct.Geometry
+	A       *radon.Projector
+	w, sino []float32
+}
+
+// fits says whether the plan serves the slice.
+func (p *plan) fits(job *Slice) bool {
+	return p.A != nil && p.grid == job.Grid && p.geo.Bins == job.Sino.Bins && p.geo.BinSize == job.Sino.BinSize &&
+		p.geo.Offset == job.Sino.Offset && slices.Equal(p.geo.Angles, job.Sino.Angles)
+}
+
+// prepare checks the slice and plans its projector; fresh says whether the plan
+// is new, so that a method remakes its own work space.
+func (p *plan) prepare(job *Slice) (fresh bool, err error) {
+	if err := job.Grid.Check(); err != nil {
+		return false, err
+	}
+	if err := job.Sino.Check(); err != nil {
+		return false, err
+	}
+	job.Sino = Noisy(job.Sino)
+	if p.fits(job) {
+		return false, nil
+	}
+	a, err := radon.New(job.Grid, job.Sino.Geometry, radon.Options{})
+	if err != nil {
+		return false, err
+	}
+	*p = plan{grid: job.Grid, geo: job.Sino.Geometry, A: a, w: make([]float32, job.Sino.Len()), sino: make([]float32, job.Sino.Len())}
+	return true, nil
+}
+
+// finish measures the misfit of img and completes the result.
+func (p *plan) finish(job *Slice, img ct.Image, start time.Time, r Result) Result {
+	p.A.Apply(p.sino, img.Pix)
+	for i, y := range job.Sino.Data {
+		p.sino[i] -= y
+	}
+	r.Image, r.Chi2 = img, metrics.Chi2(p.sino, &job.Sino)
+	r.Settings = append(r.Settings, noiseSetting(&job.Sino))
+	r.Elapsed = time.Since(start)
+	return r
+}
+
+// watch turns a solver's iterations into progress.
+func watch(p Progress, total int) func(int, float64) error {
+	if p == nil {
+		return nil
+	}
+	return func(k int, misfit float64) error {
+		p(k, total, misfit)
+		return nil
+	}
+}

@@ -1,0 +1,56 @@
+package recon
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Info describes a method.
+type Info struct {
+	Name   string
+	Label  string // of series and reports
+	About  string // one line
+	Source string // paper or book
+	make   func() Method
+}
+
+// registry lists the methods in the order of help and reports.
+var registry = []Info{
+	{"fbp", "FBP", "filtered backprojection, plain ramp", "Kak and Slaney 1988, ch. 3", func() Method { return newFBP("fbp", "ram-lak") }},
+	{"fbp-hann", "FBP Hann", "filtered backprojection, ramp times a Hann window", "Kak and Slaney 1988, ch. 3", func() Method { return newFBP("fbp-hann", "hann") }},
+	{"cgls", "CGLS", "least squares by conjugate gradients, stopped at the noise level", "Hestenes and Stiefel 1952; Bjorck 1996", func() Method { return &cgls{} }},
+	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", func() Method { return &sirt{} }},
+	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", func() Method { return &tikhonov{} }},
+	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", func() Method { return &tv{} }},
+}
+
+// Names lists the methods.
+func Names() []string {
+	n := make([]string, len(registry))
+	for i, m := range registry {
+		n[i] = m.Name
+	}
+	return n
+}
+
+// Methods describes all methods.
+func Methods() []Info { return append([]Info(nil), registry...) }
+
+// Find describes one method.
+func Find(name string) (Info, error) {
+	for _, m := range registry {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Info{}, fmt.Errorf("no method %q (there is %s)", name, strings.Join(Names(), ", "))
+}
+
+// New makes a method for one worker.
+func New(name string) (Method, error) {
+	m, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	return m.make(), nil
+}

@@ -1,0 +1,92 @@
+package recon
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Job is many slices by several methods.
+type Job struct {
+	Slices  int
+	Source  func(i int) (Slice, error) // called from several goroutines
+	Methods []string
+	Workers int // slices at a time
+	// Done takes the results of a slice, one a method. It is called by one
+	// goroutine at a time, in any order of slices.
+	Done func(i int, job Slice, results []Result) error
+	// Step hears of each finished method of a slice; nil for nobody.
+	Step func(i int, method string)
+}
+
+// Run reconstructs all slices. Memory holds one slice a worker. The first error
+// ends the run; ctx's end does within a second.
+func Run(ctx context.Context, j Job) error {
+	g, ctx := errgroup.WithContext(ctx)
+	next := make(chan int)
+	g.Go(func() error {
+		defer close(next)
+		for i := range j.Slices {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	var mu sync.Mutex
+	for range max(1, min(j.Workers, j.Slices)) {
+		g.Go(func() error { return worker(ctx, &j, next, &mu) })
+	}
+	return g.Wait()
+}
+
+func worker(ctx context.Context, j *Job, next <-chan int, mu *sync.Mutex) error {
+	methods := make([]Method, len(j.Methods))
+	for k, name := range j.Methods {
+		m, err := New(name)
+		if err != nil {
+			return err
+		}
+		methods[k] = m
+	}
+	for i := range next {
+		s, err := j.Source(i)
+		if err != nil {
+			return fmt.Errorf("slice %d: %w", i, err)
+		}
+		results := make([]Result, len(methods))
+		for k, m := range methods {
+			if results[k], err = guarded(ctx, m, s); err != nil {
+				return fmt.Errorf("slice %d, %s: %w", i, m.Name(), err)
+			}
+			if j.Step != nil {
+				mu.Lock()
+				j.Step(i, m.Name())
+				mu.Unlock()
+			}
+		}
+		mu.Lock()
+		err = j.Done(i, s, results)
+		mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guarded turns a panic of a method into an error, so that one bad slice cannot
+// take a service down.
+func guarded(ctx context.Context, m Method, s Slice) (r Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a bug of ours: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return m.Reconstruct(ctx, s, nil)
+}
