@@ -1,6 +1,6 @@
 """Turns a CompVis latent diffusion checkpoint (VQ-f4 or KL, eps-prediction, unconditional) into a bundle of our form.
 
-    python convert_compvis.py --checkpoint model.ckpt --config config.yaml --hu -1000 1000 --bundle site-model
+    python convert_compvis.py --checkpoint model.ckpt --config config.yaml --hu -1000 1000 --data set --bundle site-model
 
 The graphs take and give what every bundle does: one channel of normalised HU (repeated to the model's three, averaged back), a log
 noise-to-signal ratio (interpolated to the time step), v (from eps). scale_factor is inside. Quantisation is not: codebook.npy holds the
@@ -52,11 +52,9 @@ def write_codebook(folder, codebook):
 
 
 def tables(a, nets):
-    """The JSON of --tables, or a measurement on --data, or null."""
+    """The JSON of --tables, or a measurement on --data: no sampler works without."""
     if a.tables:
         return json.loads(pathlib.Path(a.tables).read_text())
-    if not a.data:
-        return None
     prior = Prior(nets.encoder.ae, nets.unet)
     return measure.measure(prior, data.load(a.data, "val").spread(a.slices), levels=a.levels)
 
@@ -84,6 +82,8 @@ def main():
     p.add_argument("--levels", type=float, nargs="+", default=measure.LEVELS)
     bundle.add_options(p, "compvis")
     a = p.parse_args()
+    if not (a.data or a.tables):
+        p.error("give --data or --tables: a sampler needs the error of the estimate by level")
     first, unet, table, codebook, _, _ = compvis.load(a.checkpoint, a.config, a.trust, not a.no_ema)
     nets = networks(first, unet, table)
     folder = bundle.work_folder(a.bundle)

@@ -47,36 +47,56 @@ def write(folder, kind, ema=True):
     return folder / "m.ckpt", folder / "m.yaml"
 
 
-@pytest.mark.parametrize("kind,multiple,more", [("vq", 8, []), ("kl", 8, ["--no-free"])])
-def test_convert(tmp_path, slices, kind, multiple, more):
-    ckpt, cfg = write(tmp_path, kind)
-    call("convert_compvis", "--checkpoint", ckpt, "--config", cfg, "--bundle", tmp_path / "b", "--size", 64, "--hu", -1000, 1000,
-         "--data", slices, "--slices", 1, "--levels", 0, "--licence", "ours", *more)
-    d = json.loads((tmp_path / "b" / "bundle.json").read_text())
-    assert d["image"]["hu_mid"] == 0 and d["image"]["hu_half"] == 1000 and d["image"]["multiple_of"] == multiple
+MORE = dict(vq=[], kl=["--no-free"])
+
+
+@pytest.fixture(scope="module", params=["vq", "kl"])
+def converted(request, slices, tmp_path_factory):
+    """(kind, checkpoint, configuration, bundle folder)"""
+    folder = tmp_path_factory.mktemp(request.param)
+    ckpt, cfg = write(folder, request.param)
+    call("convert_compvis", "--checkpoint", ckpt, "--config", cfg, "--bundle", folder / "b", "--size", 64, "--hu", -1000, 1000,
+         "--data", slices, "--slices", 1, "--levels", 0, 1, "--licence", "ours", *MORE[request.param])
+    return request.param, ckpt, cfg, folder / "b"
+
+
+def test_description(converted):
+    kind, _, _, folder = converted
+    d = json.loads((folder / "bundle.json").read_text())
+    assert d["image"]["hu_mid"] == 0 and d["image"]["hu_half"] == 1000 and d["image"]["multiple_of"] == 8
     assert d["latent"]["channels"] == 3 and d["latent"]["factor"] == 4 and d["prediction"] == "v" and d["conditioning"] is None
-    assert len(d["schedule"]["lognsr_of_t"]) == 1000 and d["tables"]["flag0"]["r2"][0] > 0
+    assert len(d["schedule"]["lognsr_of_t"]) == 1000 and len(d["tables"]["flag0"]["r2"]) == 2
     assert [v["name"] for v in d["files"]["unet.onnx"]["inputs"]] == ["z", "lognsr"]
     assert ("codebook.npy" in d["files"]) == (kind == "vq") and ("unet-any.graph.onnx" in d["files"]) == (kind == "vq")
     if kind == "vq":
-        assert np.load(tmp_path / "b" / "codebook.npy").shape == (64, 3)
+        assert np.load(folder / "codebook.npy").shape == (64, 3)
 
 
-def test_converted_network_is_the_original(tmp_path):
-    """At an integer time step the file's v is (eps - sigma z) / alpha of the averaged UNet; encode and decode carry scale_factor."""
-    ckpt, cfg = write(tmp_path, "kl")
-    call("convert_compvis", "--checkpoint", ckpt, "--config", cfg, "--bundle", tmp_path / "b", "--size", 64, "--no-free")
-    first, unet, table, *_ = compvis.load(ckpt, cfg)
+def test_converted_network_is_the_original(converted):
+    """At an integer time step the file's v is (eps - sigma z) / alpha of the averaged UNet."""
+    _, ckpt, cfg, folder = converted
+    _, unet, table, *_ = compvis.load(ckpt, cfg)
     z, t = torch.randn(1, 3, 16, 16), 400
     al, si = diffusion.alpha_sigma(float(table[t]))
     want = (unet(z, torch.tensor([float(t)])) - si * z) / al
-    s = onnxfile.session(onnx.load(tmp_path / "b" / "unet.onnx"))
+    s = onnxfile.session(onnx.load(folder / "unet.onnx"))
     got = s.run(None, dict(z=z.numpy(), lognsr=np.array([float(table[t])], np.float32)))[0]
     assert np.abs(got - want.numpy()).max() < 5e-3 * float(want.abs().max())  # weights are half precision on disk
+
+
+def test_scale_factor_is_inside(tmp_path):
+    first = compvis.load(*write(tmp_path, "kl"))[0]
     x = torch.rand(1, 1, 64, 64)
     raw = first.quant_conv(first.encoder(x.expand(-1, 3, -1, -1)))[:, :3]
     assert torch.allclose(first.encode(x), 0.7 * raw, atol=1e-5)
     assert torch.allclose(first.decode(first.encode(x)), first.decoder(first.post_quant_conv(raw)).mean(1, keepdim=True), atol=1e-4)
+
+
+def test_tables_are_needed(tmp_path, capsys):
+    ckpt, cfg = write(tmp_path, "vq")
+    with pytest.raises(SystemExit):
+        call("convert_compvis", "--checkpoint", ckpt, "--config", cfg, "--bundle", tmp_path / "b")
+    assert "--data or --tables" in capsys.readouterr().err and not (tmp_path / "b").exists()
 
 
 def test_averaged_weights_are_taken(tmp_path):
