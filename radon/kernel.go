@@ -2,6 +2,7 @@ package radon
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unsafe"
 )
@@ -59,3 +60,5 @@ func padCopy(dst, src []float32, w, h, stride int) {
 		copy(dst[r*stride:r*stride+w], src[r*w:(r+1)*w])
 	}
 }
+
+func isInf(v float32) bool { return v > math.MaxFloat32 }

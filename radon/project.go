@@ -12,13 +12,14 @@ import (
 // uses it at a time; [Projector.Clone] makes another on the same plan.
 type Projector struct {
 	*plan
-	img  [2][]float32 // padded images, for each axis
-	back [2][]float32
-	bk   []float32 // buckets of one group
-	fine []float32 // interleaved buckets of one view
-	pass []float32
-	line []float32
-	sino []float32 // for Normal, made when first used
+	forward bool         // has img
+	img     [2][]float32 // padded images, for each axis
+	back    [2][]float32
+	bk      []float32 // buckets of one group
+	fine    []float32 // interleaved buckets of one view
+	pass    []float32
+	line    []float32
+	sino    []float32 // for Normal, made when first used
 }
 
 var (
@@ -39,24 +40,31 @@ func New(grid ct.Grid, geo ct.Geometry, opt Options) (*Projector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.projector(), nil
+	return p.projector(true), nil
 }
 
 // Clone returns a projector on the same plan with work space of its own, for
 // another goroutine. It costs two copies of the image.
-func (p *Projector) Clone() *Projector { return p.projector() }
+func (p *Projector) Clone() *Projector { return p.projector(p.forward) }
 
-func (p *plan) projector() *Projector {
+// projector makes work space; without forward, for Adjoint alone.
+func (p *plan) projector(forward bool) *Projector {
 	pr := &Projector{
-		plan: p,
-		bk:   alloc(p.bkLen),
-		fine: alloc(p.fineLen),
-		pass: alloc(p.fineLen * len(p.passOff)),
-		line: alloc(p.lineLen + 16),
+		plan:    p,
+		forward: forward,
+		bk:      alloc(p.bkLen),
+		fine:    alloc(p.fineLen),
+		pass:    alloc(p.fineLen * len(p.passOff)),
+		line:    alloc(p.lineLen + 16),
 	}
 	for t := range p.ax {
-		if ax := &p.ax[t]; len(ax.views) > 0 {
-			pr.img[t], pr.back[t] = alloc(ax.padded()), alloc(ax.padded())
+		ax := &p.ax[t]
+		if len(ax.views) == 0 {
+			continue
+		}
+		pr.back[t] = alloc(ax.padded())
+		if forward {
+			pr.img[t] = alloc(ax.padded())
 		}
 	}
 	return pr

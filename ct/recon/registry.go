@@ -22,6 +22,7 @@ var registry = []Info{
 	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", func() Method { return &sirt{} }},
 	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", func() Method { return &tikhonov{} }},
 	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", func() Method { return &tv{} }},
+	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", func() Method { return &resample{} }},
 }
 
 // Names lists the methods.

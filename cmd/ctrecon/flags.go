@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"ctrecon/ct/recon"
+)
+
+// The flags stand once, in groups that commands share; help, completion and the
+// manual come from them.
+
+const (
+	catJob      = "Job"
+	catNoise    = "Noise"
+	catGeometry = "Geometry, where the file does not say"
+	catOutput   = "Output"
+)
+
+func jobFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "angles", Usage: "use `N` views: an even subset of a sinogram, the number simulated for a DICOM series (default: all, 25)", Category: catJob},
+		&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST` of " + strings.Join(recon.Names(), ", ") + "; fbp is always among them", Value: "fbp,tv", Category: catJob},
+		&cli.StringFlag{Name: "slices", Usage: "only these slices, counted from 0: `A:B` (B left out), A:B:STEP or I", Category: catJob},
+		&cli.StringFlag{Name: "reference", Usage: "ground truth for the metrics: HU as .npy or a DICOM series at `PATH`", Category: catJob},
+		&cli.Uint64Flag{Name: "seed", Usage: "of simulated noise", Value: 1, Category: catJob},
+		&cli.IntFlag{Name: "workers", Usage: "slices at a time (default: one a core)", Category: catJob},
+	}
+}
+
+func noiseFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.Float64Flag{Name: "noise-sigma", Usage: "standard deviation of the data in `NEPERS`; estimated when nothing says it, .01 when simulating", Category: catNoise},
+		&cli.Float64Flag{Name: "photons", Usage: "`I0` photons a bin without an object, instead of --noise-sigma", Category: catNoise},
+	}
+}
+
+func geometryFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "sidecar", Usage: "JSON `FILE` with the geometry; <input>.json is read by itself", Category: catGeometry},
+		&cli.Float64Flag{Name: "pixel-size", Usage: "of the image, `MM` (default: the detector spacing at the axis)", Category: catGeometry},
+		&cli.IntFlag{Name: "image-size", Usage: "`N` x N pixels (default: what the detector sees, 256 at least)", Category: catGeometry},
+		&cli.Float64Flag{Name: "detector-spacing", Usage: "bin spacing in `MM`", Category: catGeometry},
+		&cli.StringFlag{Name: "center", Usage: "offset of the rotation axis in `BINS` from the detector's middle, or auto", Category: catGeometry},
+		&cli.Float64Flag{Name: "arc", Usage: "the views cover `DEGREES`, end excluded", Category: catGeometry},
+		&cli.StringFlag{Name: "view-angles", Usage: "text or .npy `FILE` with one angle a view, degrees", Category: catGeometry},
+		&cli.BoolFlag{Name: "clockwise", Usage: "angles run clockwise", Category: catGeometry},
+		&cli.StringFlag{Name: "fan", Usage: "`SOD,SDD` of a flat fan-beam detector, mm", Category: catGeometry},
+		&cli.StringFlag{Name: "axes", Usage: "order of the array's axes: view,bin or bin,view or view,row,bin ...", Category: catGeometry},
+		&cli.StringFlag{Name: "flat", Usage: "`FILE` with flat fields: the data are counts", Category: catGeometry},
+		&cli.StringFlag{Name: "dark", Usage: "`FILE` with dark fields", Category: catGeometry},
+		&cli.Float64Flag{Name: "mu-water", Usage: "attenuation of water, 1/`MM` (default: .0195)", Category: catGeometry},
+	}
+}
+
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "result `FOLDER` (default: <input>-ctrecon)", Category: catOutput},
+		&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace a former result", Category: catOutput},
+		&cli.StringFlag{Name: "template", Usage: "DICOM `FILE` that gives patient, study and frame of reference to a sinogram", Category: catOutput},
+		&cli.BoolFlag{Name: "keep-arrays", Usage: "also write each method's volume as .npy (HU)", Category: catOutput},
+		&cli.BoolFlag{Name: "json", Usage: "report.json on standard output, nothing else there", Category: catOutput},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only errors", Category: catOutput},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "say what was read, guessed and chosen", Category: catOutput},
+	}
+}
+
+func flagGroups(groups ...[]cli.Flag) []cli.Flag {
+	var all []cli.Flag
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}

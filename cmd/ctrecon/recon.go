@@ -1,0 +1,60 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"ctrecon/ct/recon"
+)
+
+func reconCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "recon",
+		Usage:     "reconstruct a sinogram file or a re-measured CT series (the same as ctrecon INPUT)",
+		ArgsUsage: "INPUT",
+		Description: "INPUT is a sinogram file, a DICOM file, a folder or a ZIP with a CT series. " + researchUse + "\n\n" + examples(
+			"ctrecon --angles 25 sino.npy", "25 views of a sinogram: FBP and TV as DICOM, with a report",
+			"ctrecon --angles 25 --method tv,sirt --noise-sigma .005 study/", "a CT series, measured again with 25 views and less noise",
+			"ctrecon --fan 110,300 --detector-spacing .35 --center .77 --template patient.dcm walnut.npy", "a fan-beam scan, written into a patient's study"),
+		Flags:  flagGroups(jobFlags(), noiseFlags(), geometryFlags(), outputFlags()),
+		Action: reconAction,
+	}
+}
+
+func reconAction(c *cli.Context) error {
+	if c.NArg() == 0 && c.NumFlags() == 0 {
+		return cli.ShowAppHelp(c)
+	}
+	input, err := onlyArgument(c, "input")
+	if err != nil {
+		return err
+	}
+	methods, err := methodList(c.String("method"))
+	if err != nil {
+		return err
+	}
+	st, err := openStudy(c.Context, c, input)
+	if err != nil {
+		return err
+	}
+	return runJob(c.Context, c, st, methods)
+}
+
+// methodList reads --method. FBP comes first: it is the baseline of every
+// comparison.
+func methodList(s string) ([]string, error) {
+	list := []string{"fbp"}
+	for _, m := range strings.Split(s, ",") {
+		m = strings.TrimSpace(m)
+		if m == "" || slices.Contains(list, m) {
+			continue
+		}
+		if !slices.Contains(recon.Names(), m) {
+			return nil, usagef("--method %s: there is %s", m, strings.Join(recon.Names(), ", "))
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}

@@ -1,0 +1,1 @@
+// Reserved: flicker, line profile and charts are not drawn yet.
