@@ -1,7 +1,9 @@
 # Everything a user or CI calls. `make` builds; `make try` shows the program at work; `make test` is the whole test suite.
 GO ?= go
+PYTHON ?= python3
+ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench
+.PHONY: build try test vet test-go test-purego cross bench ort
 
 build: ctrecon
 
@@ -11,13 +13,13 @@ FORCE:
 
 # A phantom, re-measured with 25 views, reconstructed; ends with DICOM, a report and the numbers.
 try: build
-	./ctrecon phantom thorax --slices 3 --out thorax --force
+	./ctrecon phantom --slices 3 --force thorax
 	./ctrecon --angles 25 --force thorax
 
 test: vet test-go test-purego cross
 
 vet:
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt: $$(gofmt -l $$(git ls-files '*.go'))"; exit 1; }
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 
 test-go:
@@ -27,7 +29,19 @@ test-purego:
 	$(GO) test -tags purego ./radon/...
 
 cross:
-	GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./radon/ ./ct/... ./dicomio/...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./radon/... ./ct/solve/... ./phantoms/... ./dicomio/...
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./radon/ ./ct/...
+	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/...
+
+# The pinned ONNX Runtime for Linux x86-64, beside the program where it is looked for.
+ort: lib/libonnxruntime.so.1.31.1
+lib/libonnxruntime.so.1.31.1: third_party/ort.txt
+	rm -rf lib/tmp && mkdir -p lib/tmp
+	$(PYTHON) -m pip download -q --no-deps --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 \
+	    --platform manylinux_2_28_x86_64 --require-hashes -r third_party/ort.txt -d lib/tmp
+	cd lib/tmp && $(PYTHON) -m zipfile -e *.whl .
+	echo "$(ORT_SHA256)  lib/tmp/onnxruntime/capi/libonnxruntime.so.1.31.1" | sha256sum -c -
+	cp lib/tmp/onnxruntime/capi/libonnxruntime.so.1.31.1 $@
+	cp lib/tmp/onnxruntime/LICENSE lib/tmp/onnxruntime/ThirdPartyNotices.txt lib/
+	rm -rf lib/tmp

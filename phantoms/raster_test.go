@@ -27,7 +27,7 @@ func TestMassOfRaster(t *testing.T) {
 // A pixel is the mean of many points of it. n x n points err by the part of the
 // pixel in cells on an outline: below 3/n of the largest step for one outline.
 func TestRasterAgainstSupersampling(t *testing.T) {
-	const n = 24
+	const n = 48
 	for name, p := range all(t) {
 		g := ct.Grid{W: 41, H: 30, DX: p.Field / 41, DY: p.Field / 30}
 		got, frames := p.HU(g), p.frames()

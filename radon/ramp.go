@@ -115,8 +115,9 @@ func newFilter(k kernel, taps []float64) *filter {
 		}
 		return 0
 	}
-	for n := 2; n < len(taps); n += 2 {
-		if taps[n] != 0 {
+	// The plain ramp is 1/4 at lag 0 and 0 at every other even lag.
+	for n := 0; n < len(taps); n += 2 {
+		if n == 0 && taps[0] != 0.25 || n > 0 && taps[n] != 0 {
 			f.full = alloc(f.bins + roundUp(f.bins, block))
 			for i := range f.full {
 				f.full[i] = tap(i - f.bins + 1)

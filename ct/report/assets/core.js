@@ -83,7 +83,9 @@ function options(select, list) {
   for (const [value, text] of list) select.add(new Option(text, value));
 }
 
+// start is called by the page when all scripts are there.
 function start() {
+  if (!data.shown || !data.shown.length) return;
   const labels = data.report.methods.map((m, i) => [String(i), m.label]), slider = $("slice");
   options($("against"), (data.shown[0].reference ? [["ref", "reference"]] : []).concat(labels));
   options($("range"), [50, 100, 200, 500, 1000].map((v) => [v, v]));
@@ -111,4 +113,3 @@ function start() {
   show();
   draw();
 }
-if (data.shown && data.shown.length) start();
