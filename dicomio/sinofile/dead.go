@@ -81,7 +81,7 @@ func (w *work) readMask() error {
 // judgeLost decides what happens to counts without a logarithm. A bin or a view
 // that lost everything is dead. Where photons were counted, a single zero still
 // says that the ray was dark, and becomes half a photon.
-func (w *work) judgeLost(lost bitmap, open []float64) {
+func (w *work) judgeLost(lost bitmap) {
 	s := w.scan
 	total := lost.count()
 	if total == 0 {
@@ -181,25 +181,7 @@ func lostText(bins, views [][2]int) string {
 // their neighbours vary: a dead detector column, a beam that was off.
 func (w *work) findDead() error {
 	s := w.scan
-	var bins, views [][2]int
-	for r := range s.Rows {
-		if s.Views >= 4 {
-			flat := func(k int) bool { return s.constant(r, 0, k, s.stride.view, s.Views) }
-			for k := 1; k < s.Bins-1; k++ {
-				if flat(k) && !flat(k-1) && !flat(k+1) && !w.isDead(s.at(r, 0, k)) {
-					bins = append(bins, [2]int{r, k})
-				}
-			}
-		}
-		if s.Bins >= 4 {
-			flat := func(v int) bool { return s.constant(r, v, 0, s.stride.bin, s.Bins) }
-			for v := range s.Views {
-				if flat(v) && !w.isDead(s.at(r, v, 0)) {
-					views = append(views, [2]int{r, v})
-				}
-			}
-		}
-	}
+	bins, views := w.constantLines()
 	n := 0
 	for _, b := range bins {
 		for v := range s.Views {
@@ -221,6 +203,31 @@ func (w *work) findDead() error {
 	}
 	return nil
 }
+
+// constantLines lists the (row, bin) pairs between varying neighbours, and the
+// (row, view) pairs, that hold one value only.
+func (w *work) constantLines() (bins, views [][2]int) {
+	s := w.scan
+	for r := range s.Rows {
+		before, here := true, s.constant(r, 0, 0, s.stride.view, s.Views)
+		for k := range s.Bins - 1 {
+			after := s.constant(r, 0, k+1, s.stride.view, s.Views)
+			if here && !before && !after && s.Views >= minLine && !w.isDead(s.at(r, 0, k)) {
+				bins = append(bins, [2]int{r, k})
+			}
+			before, here = here, after
+		}
+		for v := range s.Views {
+			if s.Bins >= minLine && s.constant(r, v, 0, s.stride.bin, s.Bins) && !w.isDead(s.at(r, v, 0)) {
+				views = append(views, [2]int{r, v})
+			}
+		}
+	}
+	return bins, views
+}
+
+// minLine is how many equal values in a row are no accident.
+const minLine = 4
 
 // constant says whether n values at the given distance are all equal. Most lines
 // differ at once.

@@ -107,6 +107,7 @@ type work struct {
 	flat, dark, mask *field
 	stats            stats
 	reference        float64 // counts of an open beam, for rough nepers
+	topShare         float64 // share of the largest value
 }
 
 // assemble turns the arrays of a file into a scan.

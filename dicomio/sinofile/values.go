@@ -83,6 +83,8 @@ func (w *work) findContent() error {
 	if w.stats.lo == w.stats.hi && w.stats.notFinite == 0 {
 		return w.bad(w.e.name, "every value is %g: nothing was measured", w.stats.lo)
 	}
+	top, _ := slices.BinarySearch(order, float32(w.stats.hi))
+	w.topShare = 1 - float64(top)/float64(len(order))
 	w.content = w.contentOf(order)
 	if w.content == contentUnknown {
 		return w.cannot(w.e.name, "values from %.3g to %.3g with a median of %.3g may be counts or line integrals: say which as \"data\" in a sidecar",
@@ -141,11 +143,12 @@ func (w *work) lines() []line {
 	s := w.scan
 	type axisDim struct{ n, stride, place int }
 	dims := []axisDim{{s.Rows, s.stride.row, s.Bins}, {s.Views, s.stride.view, 0}, {s.Bins, s.stride.bin, 1}}
-	slices.SortStableFunc(dims, func(a, b axisDim) int { return abs(b.stride) - abs(a.stride) })
-	if dims[0].n == 1 && dims[0].stride == 0 || dims[2].n == 1 {
-		dims = append(slices.DeleteFunc(slices.Clone(dims), func(d axisDim) bool { return d.n > 1 }),
-			slices.DeleteFunc(dims, func(d axisDim) bool { return d.n == 1 })...)
-	}
+	slices.SortStableFunc(dims, func(a, b axisDim) int {
+		if (a.n == 1) != (b.n == 1) {
+			return a.n - b.n // an axis of one comes first, wherever it stands in memory
+		}
+		return abs(b.stride) - abs(a.stride)
+	})
 	out := make([]line, 0, dims[0].n*dims[1].n)
 	for i := range dims[0].n {
 		for j := range dims[1].n {
@@ -197,7 +200,7 @@ func (w *work) toNepers() error {
 			}
 		}
 	})
-	w.judgeLost(lost, open)
+	w.judgeLost(lost)
 	return nil
 }
 
