@@ -151,7 +151,7 @@ func (w *work) mentionAir(ranges [][2]int) {
 	mean := sum / n
 	sd := math.Sqrt(max(0, squares/n-mean*mean))
 	if math.Abs(mean) > airIsZero && sd < math.Abs(mean)/2 && math.Abs(mean) < peak/3 {
-		w.note("the ends of the views, probably air, read %.3g nepers instead of 0; \"air_correction\": true in a sidecar subtracts them", mean)
+		w.note("the ends of the views read %.3g nepers; if they see air, \"air_correction\": true in a sidecar subtracts it", mean)
 	}
 }
 
