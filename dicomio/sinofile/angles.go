@@ -236,7 +236,7 @@ func (w *work) guessAngles() {
 	}
 	c := s.closure(w.st.offset != nil || w.st.column != nil)
 	ratio, fits := c.mirrored/c.step, c.mirrored <= closes*c.step
-	if full := c.direct <= closes*c.step; s.Fan != nil || full && c.direct*3 < c.mirrored {
+	if full := c.direct <= closes*c.step; s.Fan != nil || full && (!fits || c.direct*wayOut < c.mirrored) {
 		arc, ratio, fits = 360, c.direct/c.step, full
 	}
 	steps := s.Views
@@ -262,7 +262,7 @@ type closure struct {
 // as neighbours do; the same rays measured twice differ by noise only.
 const (
 	closes   = 1.6
-	sameView = 0.5
+	sameView = 0.75
 )
 
 // closure compares the ends of the scan; the axis is searched unless it is known.
