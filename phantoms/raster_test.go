@@ -25,7 +25,7 @@ func TestMassOfRaster(t *testing.T) {
 }
 
 // A pixel is the mean of many points of it. A thin part with edges along the grid is
-// misjudged by one row of n at most: 1800/n = 56 HU for the largest step.
+// misjudged by one row of n at most: 1800/n = 38 HU for the largest step.
 func TestRasterAgainstSupersampling(t *testing.T) {
 	const n = 48
 	for name, p := range all(t) {
