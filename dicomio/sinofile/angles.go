@@ -52,13 +52,13 @@ func (w *work) anglesBeside(r ref) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer src.close()
+	defer func() { src.close() }()
 	w.angleSource = filepath.Base(path)
 	head := src.head(8)
 	if !strings.HasPrefix(string(head), npyMagic) && !strings.HasPrefix(string(head), "PK\x03\x04") {
 		return src.textAngles()
 	}
-	c, err := open(src, Raw{})
+	c, err := open(src, Raw{}, filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}

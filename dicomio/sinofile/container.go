@@ -3,7 +3,6 @@ package sinofile
 import (
 	"errors"
 	"io/fs"
-	"path"
 	"strings"
 )
 
@@ -13,6 +12,7 @@ type container struct {
 	*source
 	kind    string // "npy", "npz", "raw", "tiff", "mat5", "mat7.3", "hdf5", "png", "mha", "nrrd"
 	entries []*entry
+	again   []*entry // further names of entries, for those who give one
 	told    told
 	notes   []string
 }
@@ -38,9 +38,11 @@ func isSystem(err error) bool {
 // without the leading slash.
 func (c *container) find(name string) *entry {
 	name = strings.TrimPrefix(name, "/")
-	for _, e := range c.entries {
-		if e.name == name {
-			return e
+	for _, list := range [][]*entry{c.entries, c.again} {
+		for _, e := range list {
+			if e.name == name {
+				return e
+			}
 		}
 	}
 	return nil
@@ -52,7 +54,7 @@ func (c *container) endsWith(names ...string) *entry {
 	for _, n := range names {
 		var found *entry
 		for _, e := range c.entries {
-			if strings.EqualFold(path.Base(e.name), n) {
+			if strings.EqualFold(base(e.name), n) {
 				if found != nil {
 					found = nil
 					break

@@ -47,7 +47,7 @@ func (w *work) loadField(r ref) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.close()
+	defer func() { c.close() }()
 	e, err := c.pick("")
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (w *work) openBeside(r ref) (*container, error) {
 		}
 		return nil, err
 	}
-	c, err := open(src, Raw{})
+	c, err := open(src, Raw{}, filepath.Dir(path))
 	if err != nil {
 		src.close()
 		return nil, err

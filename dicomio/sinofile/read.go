@@ -17,7 +17,7 @@ func Read(path string, opt Options) (*Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer src.close()
+	defer func() { src.close() }() // which may close a data file too
 	hash := src.startHash()
 	defer hash.cancel()
 	scan, err := readSource(src, path, opt)
@@ -39,7 +39,7 @@ func readSource(src *source, path string, opt Options) (*Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := open(src, st.raw)
+	c, err := open(src, st.raw, filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,8 @@ func findSidecar(path string, opt *Options) (*Sidecar, string, error) {
 }
 
 // open recognises a file by its content; raw data by their description.
-func open(s *source, raw Raw) (*container, error) {
+// dir is where data files lie that a header names.
+func open(s *source, raw Raw, dir string) (*container, error) {
 	head := s.head(132)
 	text := string(head)
 	switch {
@@ -75,6 +76,18 @@ func open(s *source, raw Raw) (*container, error) {
 		return openNPZ(s)
 	case raw.DType != "":
 		return openRaw(s, raw)
+	case strings.HasPrefix(text, "II*\x00"), strings.HasPrefix(text, "MM\x00*"), strings.HasPrefix(text, "II+\x00"), strings.HasPrefix(text, "MM\x00+"):
+		return openTIFF(s)
+	case s.findHDF5() >= 0:
+		return openHDF5(s)
+	case isMAT5(head):
+		return openMAT5(s)
+	case strings.HasPrefix(text, "\x89PNG\r\n"):
+		return openPNG(s)
+	case strings.HasPrefix(text, "NRRD"):
+		return openNRRD(s, dir)
+	case isMeta(text):
+		return openMeta(s, dir)
 	}
 	return nil, s.unknown(text)
 }
@@ -84,6 +97,9 @@ func (s *source) unknown(head string) error {
 	ext := strings.ToLower(filepath.Ext(string(s.fileName)))
 	if ext == ".npy" {
 		return s.bad("", "is not a .npy array: it does not start with \\x93NUMPY and a version")
+	}
+	if ext == ".mat" && isMAT4([]byte(head)) {
+		return s.cannot("", "is a MATLAB file of level 4: save it with -v7")
 	}
 	if len(head) == 132 && head[128:] == "DICM" {
 		return s.cannot("", "is a DICOM file, not a sinogram (projections in DICOM-CT-PD form are not read yet)")

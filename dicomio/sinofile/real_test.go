@@ -33,6 +33,12 @@ func TestReal(t *testing.T) {
 		{"walnut/walnut_parallel.npy", "npy", 1, 180, 328, 0, 179, 0, .3},
 		{"dls24737/sino_row67.npy", "npy", 1, 91, 160, -88.2, 91.8, 6.375, .3},
 		{"htc2022/tb_parallel_arc.npy", "npy", 1, 150, 489, 10, 159, 0, 0},
+		{"tooth/tooth.h5", "hdf5", 2, 181, 640, 0, 179.0055, -23.5, .7},
+		{"dls24737/projections_rows.tif", "tiff", 20, 91, 160, -88.2, 91.8, 6.375, .3},
+		{"htc2022/ta_30deg_v5.mat", "mat5", 1, 61, 560, 269, 299, 0, 0},
+		{"htc2022/ta_30deg_v73.mat", "mat7.3", 1, 61, 560, 299, 329, 0, 0},
+		{"htc2022/tb_90deg_v5.mat", "mat5", 1, 181, 560, 75, 165, 0, 0},
+		{"htc2022/solid_disc_30deg_v73.mat", "mat7.3", 1, 61, 560, 181, 211, 0, 0},
 		{"htc2022/tb_549views.npz", "npz", 1, 549, 560, 27, 334, -.25, .3},
 	}
 	for _, tt := range tests {
