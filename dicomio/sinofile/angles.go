@@ -235,9 +235,9 @@ func (w *work) guessAngles() {
 		return
 	}
 	c := s.closure(w.st.offset != nil || w.st.column != nil)
-	ratio, fits := c.mirrored/c.step, c.mirrored <= closes*c.step
+	ratio, fits := c.mirrored/c.least, c.mirrored <= closes*c.step
 	if full := c.direct <= closes*c.step; s.Fan != nil || full && (!fits || c.direct*wayOut < c.mirrored) {
-		arc, ratio, fits = 360, c.direct/c.step, full
+		arc, ratio, fits = 360, c.direct/c.least, full
 	}
 	steps := s.Views
 	if ratio < sameView {
@@ -253,7 +253,8 @@ func (w *work) guessAngles() {
 
 // closure are RMS differences of views in the middle row.
 type closure struct {
-	step     float64 // neighbours
+	step     float64 // neighbours, the mean of both ends
+	least    float64 // neighbours, the end that changes less
 	direct   float64 // first and last
 	mirrored float64 // first and last with the detector reversed about the axis
 }
@@ -269,7 +270,8 @@ const (
 func (s *Scan) closure(known bool) closure {
 	get := func(v int) []float64 { return s.smooth(s.middle(), v) }
 	first, second, before, last := get(0), get(1), get(s.Views-2), get(s.Views-1)
-	c := closure{step: max((rms(first, second)+rms(before, last))/2, 1e-12), direct: rms(first, last)}
+	a, b := rms(first, second), rms(before, last)
+	c := closure{step: max((a+b)/2, 1e-12), least: max(min(a, b), 1e-12), direct: rms(first, last)}
 	flipped := make([]float64, s.Bins)
 	at := func(offset float64) float64 {
 		mirror(flipped, last, offset)

@@ -115,7 +115,7 @@ func (w *work) onDetector(f *field) ([]float64, error) {
 
 // fieldDims finds the detector's axes among those of a field: all of them, or
 // all but one, which counts frames and stands where the projections have their
-// views or first. A field without rows serves every row.
+// views or first. A single line serves every row.
 func (w *work) fieldDims(f *field) (row, bin, frames dim, ok bool) {
 	one := func(d dim) bool { return d.n == 1 }
 	have := slices.DeleteFunc(f.e.dims(), one)
@@ -131,6 +131,9 @@ func (w *work) fieldDims(f *field) (row, bin, frames dim, ok bool) {
 	}
 	for _, want := range [][]axis{order, {binAxis}} {
 		for _, skip := range []int{-1, view, 0} {
+			if skip >= 0 && len(want) < len(order) {
+				break // frames of another number of rows are no line for every row
+			}
 			rest := have
 			frames = dim{1, 0}
 			if skip >= 0 && skip < len(have) {

@@ -18,8 +18,8 @@ func (s *source) findHDF5() int64 {
 }
 
 // hdf5File reads a subset of HDF5 (file format specification version 3.0):
-// superblocks 0 to 3, groups by symbol table or by compact links, object headers
-// 1 and 2, data that are compact, contiguous or in chunks under a version 1
+// superblocks 0 to 3, groups of the older and the newer forms, object headers 1
+// and 2, data that are compact, contiguous or in chunks under a version 1
 // B-tree or a single chunk, deflate and shuffle filters, integers and floats.
 type hdf5File struct {
 	*source
@@ -165,7 +165,7 @@ func (h *hdf5File) object(addr int64, name string, depth int) error {
 		return nil
 	}
 	h.seen[addr] = name
-	o, err := h.header(addr, cmpOr(name, "/"))
+	o, err := h.header(addr, name, cmpOr(name, "/"))
 	if err != nil {
 		return err
 	}
@@ -173,18 +173,19 @@ func (h *hdf5File) object(addr int64, name string, depth int) error {
 		h.dataset(o, name)
 		return nil
 	}
-	links := o.links
 	if o.treeAddr >= 0 {
-		more, err := h.symbolTable(o, name)
+		links, err := h.symbolTable(o, cmpOr(name, "/"))
 		if err != nil {
 			return err
 		}
-		links = append(links, more...)
+		o.links = append(o.links, links...)
 	}
-	if o.dense {
-		h.c.note("%s: a group of the newer dense form was left out; h5repack --low=0 --high=0 writes the older one", cmpOr(name, "/"))
+	if o.denseHeap >= 0 {
+		if err := h.denseLinks(o, cmpOr(name, "/")); err != nil {
+			return err
+		}
 	}
-	for _, l := range links {
+	for _, l := range o.links {
 		if err := h.object(l.addr, join(name, l.name), depth+1); err != nil {
 			return err
 		}

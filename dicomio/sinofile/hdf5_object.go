@@ -2,6 +2,7 @@ package sinofile
 
 // h5Object is what the messages of an object header say.
 type h5Object struct {
+	name               string
 	isData             bool
 	shape              []int
 	scalar, null       bool
@@ -18,7 +19,8 @@ type h5Object struct {
 	problem            string // why the data cannot be read
 	treeAddr, heapAddr int64  // of a group
 	links              []link
-	dense              bool
+	denseHeap          int64 // -1 when the links are not dense
+	denseTree          int64
 }
 
 type h5Filter struct {
@@ -34,12 +36,12 @@ const maxMessages = 4096
 type h5Block struct{ addr, size int64 }
 
 // header reads all messages of an object.
-func (h *hdf5File) header(addr int64, name string) (*h5Object, error) {
+func (h *hdf5File) header(addr int64, group, name string) (*h5Object, error) {
 	c, err := h.at(addr, min(16, h.size-h.base-addr), name)
 	if err != nil {
 		return nil, err
 	}
-	o := &h5Object{treeAddr: -1, addr: -1, layout: -1}
+	o := &h5Object{name: group, treeAddr: -1, addr: -1, layout: -1, denseHeap: -1}
 	if len(c.b) >= 4 && string(c.b[:4]) == "OHDR" {
 		return o, h.header2(o, addr, name)
 	}
@@ -142,7 +144,7 @@ func (h *hdf5File) message(o *h5Object, kind, flags int, c *cursor) {
 		if f := c.u8(); f&1 != 0 {
 			c.take(8)
 		}
-		o.dense = c.i64(h.offsize) >= 0
+		o.denseHeap, o.denseTree = c.i64(h.offsize), c.i64(h.offsize)
 	case 0x03:
 		h.datatype(o, c)
 	case 0x06:
@@ -230,6 +232,10 @@ func (h *hdf5File) linkMessage(o *h5Object, c *cursor) {
 	case c.over:
 	case kind == 0:
 		o.links = append(o.links, link{name, c.i64(h.offsize)})
+	case kind == 1:
+		if target := c.take(c.u16()); !c.over {
+			h.soft[join(o.name, name)] = h.absolute(o.name, string(target))
+		}
 	case kind == 64:
 		h.c.note("%s is a link to another file and was left out", clip(name))
 	}
@@ -237,7 +243,7 @@ func (h *hdf5File) linkMessage(o *h5Object, c *cursor) {
 
 func (h *hdf5File) layoutMessage(o *h5Object, c *cursor) {
 	switch version := c.u8(); version {
-	case 3, 4:
+	case 3, 4, 5:
 		o.layout = c.u8()
 		switch {
 		case o.layout == 0:

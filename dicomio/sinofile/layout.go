@@ -104,6 +104,10 @@ type candidate struct {
 // is believed; on real data they differ by 10 and more.
 const wayOut = 3
 
+// leastSpread is what view sums spread by in good data. Equal slices spread by
+// nothing when they are read as views, which is no better.
+const leastSpread = 0.003
+
 // guessLayout uses that the sum over the bins is the same in every view of a
 // parallel beam, and nearly so in a fan: the reading with the smallest spread of
 // its view sums is right.
@@ -115,7 +119,7 @@ func (w *work) guessLayout(dims []dim) error {
 	}
 	block := w.sample(dims)
 	for i := range list {
-		list[i].spread = block.spread(list[i].axes)
+		list[i].spread = math.Max(block.spread(list[i].axes), leastSpread)
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		switch {

@@ -150,7 +150,10 @@ func (w *work) load() (err error) {
 	if w.e, err = w.pick(w.st.array); err != nil {
 		return err
 	}
-	if n := len(squeeze(w.e.shape)); n < 2 && len(w.e.shape) < 2 {
+	if w.e.problem != nil {
+		return w.e.problem
+	}
+	if len(w.e.shape) < 2 || len(squeeze(w.e.shape)) > 3 {
 		return w.bad(w.e.name, "shape %s: a sinogram has two axes (views, bins) or three (rows too)", w.e.written())
 	}
 	if w.data, err = w.load32(w.e); err != nil {
