@@ -18,9 +18,9 @@ func (w *work) setGeometry() error {
 	}
 	s.PixelSize, s.ImageSize = cmpOr(st.pixel, w.told.pixel), cmpOr(st.image, w.told.image)
 	switch {
-	case s.BinSize > 0 && !math.IsInf(s.BinSize, 0):
+	case s.BinSize > 1e-9 && s.BinSize < 1e6:
 	case s.BinSize != 0:
-		return w.bad("detector spacing", "%g mm: it must be positive", s.BinSize)
+		return w.bad("detector spacing", "%g mm is no size of a bin", s.BinSize)
 	case s.Fan != nil:
 		return w.cannot("detector spacing", "a fan beam needs it: --detector-spacing MM")
 	default:

@@ -246,4 +246,3 @@ func TestFindHDF5(t *testing.T) {
 		}
 	}
 }
-

@@ -71,6 +71,7 @@ func (w *work) sorted() []float32 {
 const (
 	maxNepers = 15
 	minCounts = 20
+	maxValue  = 1e6   // larger line integrals overflow in what follows
 	openBeam  = 0.995 // quantile of the counts that stands for an open beam
 )
 
@@ -89,6 +90,9 @@ func (w *work) findContent() error {
 	if w.content == contentUnknown {
 		return w.cannot(w.e.name, "values from %.3g to %.3g with a median of %.3g may be counts or line integrals: say which as \"data\" in a sidecar",
 			w.stats.lo, w.stats.hi, order[len(order)/2])
+	}
+	if w.content == lineIntegrals && max(-w.stats.lo, w.stats.hi) > maxValue {
+		return w.bad(w.e.name, "values from %.3g to %.3g are no line integrals", w.stats.lo, w.stats.hi)
 	}
 	w.reference = float64(order[int(openBeam*float64(len(order)-1))])
 	if w.st.photons > 0 && w.flat == nil {
