@@ -8,7 +8,7 @@ ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 build: ctrecon
 
 ctrecon: FORCE
-	$(GO) build -trimpath -o $@ ./cmd/ctrecon
+	$(GO) build -trimpath -buildvcs=auto -o $@ ./cmd/ctrecon
 FORCE:
 
 # A phantom, re-measured with 25 views, reconstructed; ends with DICOM, a report and the numbers.

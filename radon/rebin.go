@@ -81,7 +81,8 @@ func RebinFan(s ct.Sinogram, f Fan, target ct.Geometry) (ct.Sinogram, error) {
 		return ct.Sinogram{}, err
 	}
 	if s.Noise.Sigma == 0 && s.Sigma == nil {
-		s.Noise = ct.Noise{Sigma: fanSigma(&s), Source: "estimated"}
+		// Bins without a ray need a finite deviation beside them.
+		s.Noise = ct.Noise{Sigma: math.Max(1e-4, ct.EstimateSigma(&s)), Source: "estimated"}
 	}
 	r := newRebinner(&s, f)
 	out := ct.NewSinogram(target)
@@ -107,24 +108,6 @@ func RebinFan(s ct.Sinogram, f Fan, target ct.Geometry) (ct.Sinogram, error) {
 }
 
 const rebinNoise = 0.7
-
-// fanSigma estimates the noise of a datum from second differences along the
-// detector (MAD/(0.6745 sqrt 6)), since bins without a datum need a finite
-// deviation beside them.
-func fanSigma(s *ct.Sinogram) float64 {
-	var d []float64
-	for v := range s.Views() {
-		row := s.View(v)
-		for k := 1; k+1 < len(row); k++ {
-			d = append(d, math.Abs(float64(row[k-1])-2*float64(row[k])+float64(row[k+1])))
-		}
-	}
-	if len(d) == 0 {
-		return 1e-4
-	}
-	sort.Float64s(d)
-	return math.Max(1e-4, d[len(d)/2]/(0.6745*math.Sqrt(6)))
-}
 
 // rebinner looks up rays of a fan-beam scan.
 type rebinner struct {

@@ -32,9 +32,8 @@ type job struct {
 	methods []string
 	out     *outDir
 	stores  []*store
-	ranks   []report.Method
+	results []report.Method
 	start   time.Time
-	body    map[int][]bool
 }
 
 // runJob reconstructs the study by the methods and writes the result folder.
@@ -99,7 +98,7 @@ func (j *job) reconstruct(ctx context.Context) error {
 			return err
 		}
 		j.stores = append(j.stores, s)
-		j.ranks = append(j.ranks, report.Method{Name: m, Label: info.Label, Settings: []report.Setting{}, Warnings: []string{}, Slices: make([]report.Slice, len(j.st.pick))})
+		j.results = append(j.results, report.Method{Name: m, Label: info.Label, Settings: []report.Setting{}, Warnings: []string{}, Slices: make([]report.Slice, len(j.st.pick))})
 	}
 	total := len(j.st.pick) * len(j.methods)
 	bar := newMeter(j.c.App.ErrWriter, "reconstructing", total, j.c.Bool("quiet"))
@@ -137,8 +136,8 @@ func (j *job) slice(i int, s recon.Slice, results []recon.Result) error {
 		if err := j.stores[k].put(i, hu); err != nil {
 			return err
 		}
-		m := &j.ranks[k]
-		if len(m.Settings) == 0 {
+		m := &j.results[k]
+		if i == 0 { // not of the slice that is done first: UIDs and descriptions name them
 			for _, s := range r.Settings {
 				m.Settings = append(m.Settings, report.Setting{Name: s.Name, Value: s.Value})
 			}
@@ -166,7 +165,7 @@ func (j *job) writeSeries(ctx context.Context) error {
 			return outputErr(err)
 		}
 		if w.Clipped > 0 {
-			j.ranks[k].Warnings = append(j.ranks[k].Warnings, fmt.Sprintf("%d values outside -32768 to 32767 HU were clipped in the DICOM files", w.Clipped))
+			j.results[k].Warnings = append(j.results[k].Warnings, fmt.Sprintf("%d values outside -32768 to 32767 HU were clipped in the DICOM files", w.Clipped))
 		}
 		if j.c.Bool("keep-arrays") {
 			if err := j.writeArray(k, name); err != nil {
@@ -190,7 +189,7 @@ func (j *job) writeArray(k int, name string) error {
 
 // derived describes the series of method k.
 func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
-	st, m := j.st, j.ranks[k]
+	st, m := j.st, j.results[k]
 	var set []string
 	for _, s := range m.Settings {
 		set = append(set, s.Name+" "+s.Value)
@@ -203,7 +202,7 @@ func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
 		Source: st.series, Template: st.template, Subject: st.sha256, Grid: st.grid, Slices: st.pick,
 		Method: fmt.Sprintf("%s %dv", m.Label, st.geometry.Views()), Number: k + 1, Software: version,
 		Description: fmt.Sprintf("%s; %s. Seed %d.", made, strings.Join(set, ", "), j.c.Uint64("seed")),
-		Config:      j.config(m.Name), Time: j.start.UTC(), Images: len(st.pick),
+		Config:      j.config(m), Time: j.start.UTC(), Images: len(st.pick),
 		Image: func(i int, dst []float32) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -220,9 +219,10 @@ func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
 	return d
 }
 
-// config names everything that shapes the pixels of a method.
-func (j *job) config(method string) string {
-	b, err := json.Marshal([]any{version, method, j.st.geometry, j.st.grid, j.st.muWater, j.st.noise, j.c.Uint64("seed"), j.st.sha256})
+// config names everything that shapes the pixels of a method; its settings name
+// the model.
+func (j *job) config(m report.Method) string {
+	b, err := json.Marshal([]any{version, m.Name, m.Settings, j.st.geometry, j.st.grid, j.st.muWater, j.st.noise, j.c.Uint64("seed"), j.st.sha256})
 	if err != nil {
 		panic(err) // finite numbers and strings only
 	}
@@ -244,14 +244,14 @@ func (j *job) report() *report.Report {
 		Schema: report.SchemaID, Notice: report.ResearchUse, Created: j.start.UTC().Format(time.RFC3339),
 		Tool: report.Tool{Name: "ctrecon", Version: version, Commit: commit()}, Command: repeat(j.c),
 		Input: st.input, Geometry: report.GeometryOf(st.geometry, st.grid, st.muWater), Noise: report.NoiseOf(st.noise),
-		Protocol: report.DefaultProtocol(), Methods: j.ranks, Warnings: []string{}, Environment: report.Here(),
+		Protocol: report.DefaultProtocol(), Methods: j.results, Warnings: []string{}, Environment: report.Here(),
 	}
 	r.Geometry.ViewsAvailable = st.available
 	if st.fan != nil {
 		r.Geometry.Beam, r.Geometry.Fan = "fan", st.fan
 	}
 	r.Environment.Workers = workers(j.c)
-	r.Environment.Kernel = radon.Kernels()[len(radon.Kernels())-1]
+	r.Environment.Kernel = radon.Kernels()[0] // the preferred one is used
 	r.Environment.Seconds = math.Round(time.Since(j.start).Seconds()*100) / 100
 	r.Finish()
 	return r

@@ -2,35 +2,10 @@ package recon
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"ctrecon/ct"
 	"ctrecon/ct/solve"
 )
-
-// EstimateSigma is the standard deviation of white noise in the sinogram, in
-// nepers, from second differences along the detector: MAD/(0.6745 sqrt 6),
-// which smooth data do not disturb and edges hardly. Dead bins are left out. It
-// is 0 for views of fewer than three bins.
-func EstimateSigma(s *ct.Sinogram) float64 {
-	var d []float64
-	for v := range s.Views() {
-		row := s.View(v)
-		for k := 1; k+1 < len(row); k++ {
-			i := v*s.Bins + k
-			if s.Dead(i-1) || s.Dead(i) || s.Dead(i+1) {
-				continue
-			}
-			d = append(d, math.Abs(float64(row[k-1])-2*float64(row[k])+float64(row[k+1])))
-		}
-	}
-	if len(d) == 0 {
-		return 0
-	}
-	slices.Sort(d)
-	return d[len(d)/2] / (0.6745 * math.Sqrt(6))
-}
 
 // floorSigma keeps noise-free data solvable: 1e-4 nepers is a hundredth of the
 // noise of 1e4 photons.
@@ -41,7 +16,7 @@ func Noisy(s ct.Sinogram) ct.Sinogram {
 	if s.Sigma != nil || s.Noise.Sigma > 0 {
 		return s
 	}
-	s.Noise = ct.Noise{Sigma: max(floorSigma, EstimateSigma(&s)), Source: "estimated"}
+	s.Noise = ct.Noise{Sigma: max(floorSigma, ct.EstimateSigma(&s)), Source: "estimated"}
 	return s
 }
 

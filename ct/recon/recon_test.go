@@ -67,25 +67,6 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestEstimateSigma: within 15 % on an object whose views are smooth against its
-// noise.
-func TestEstimateSigma(t *testing.T) {
-	g := ct.Uniform(60, 301, 1)
-	p, err := phantoms.New("water", 200)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := p.Sinogram(g, true)
-	z := make([]float32, len(s.Data))
-	ct.NewStream(3, 0, 0, 0).Normals(z, 0)
-	for i := range z {
-		s.Data[i] += 0.02 * z[i]
-	}
-	if got := EstimateSigma(&s); math.Abs(got-0.02) > 0.003 {
-		t.Errorf("EstimateSigma = %g, want 0.02", got)
-	}
-}
-
 // TestWorkers: the same bits with one and three workers.
 func TestWorkers(t *testing.T) {
 	job, _ := thorax(t, 12, 0.01)
