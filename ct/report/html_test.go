@@ -15,7 +15,7 @@ import (
 func small() (*Report, Pictures) {
 	grid := ct.Square(16, 2)
 	geo := ct.Uniform(5, 25, 2)
-	r := &Report{Schema: SchemaID, Notice: ResearchUse, Tool: Tool{Name: "ctrecon", Version: "test"}, Input: Input{Kind: "phantom", Name: "<b>x</b>", Slices: 2, Reference: "truth"},
+	r := &Report{Schema: SchemaID, Notice: ResearchUse, Tool: Tool{Name: "ctrecon", Version: "test"}, Command: []string{"ctrecon", "x"}, Input: Input{Kind: "phantom", Name: "<b>x</b>", Slices: 2, Reference: "truth"},
 		Geometry: GeometryOf(geo, grid, ct.MuWater), Noise: NoiseOf(ct.Noise{Sigma: .01, Source: "given"}), Protocol: DefaultProtocol(), Warnings: []string{}, Environment: Here()}
 	for k, name := range []string{"fbp", "tv"} {
 		m := Method{Name: name, Label: strings.ToUpper(name), Settings: []Setting{}, Warnings: []string{}}
@@ -47,7 +47,7 @@ func TestHTML(t *testing.T) {
 	if m := regexp.MustCompile(`(src|href)="?https?:`).FindString(page); m != "" {
 		t.Errorf("the page loads something from outside: %s", m)
 	}
-	for _, id := range regexp.MustCompile(`\$\("([a-z-]+)"\)`).FindAllStringSubmatch(coreText, -1) {
+	for _, id := range regexp.MustCompile(`\$\("([a-z-]+)"\)`).FindAllStringSubmatch(coreText+imagesText+compareText+dataText, -1) {
 		if !strings.Contains(page, `id="`+id[1]+`"`) {
 			t.Errorf("the script asks for %q, which the page has not", id[1])
 		}
