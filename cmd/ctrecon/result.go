@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"ctrecon/ct"
+	"ctrecon/ct/recon"
 	"ctrecon/ct/report"
 	"ctrecon/radon"
 )
@@ -45,7 +46,7 @@ func (j *job) pictures() report.Pictures {
 			return report.Picture{}, err
 		}
 		if a == nil {
-			if a, err = radon.New(j.st.grid, s.Sino.Geometry, radon.Options{}); err != nil {
+			if a, err = recon.NewProjector(j.st.grid, s.Sino.Geometry); err != nil {
 				return report.Picture{}, err
 			}
 		}
