@@ -18,7 +18,7 @@ var layer = map[string]int{
 	"radon": 2, "phantoms": 2, "ldm": 2,
 	"ldm/models": 3, "dicomio/codec": 3,
 	"ct/recon": 4, "ct/report": 4, "dicomio": 4, "dicomio/sinofile": 4,
-	"cmd/ctrecon": 5,
+	"cmd/ctrecon": 5, "ldm/train/conditions": 5,
 }
 
 // mayNot are imports that the layers alone would allow.

@@ -16,9 +16,16 @@ type Model interface {
 	Encode(ctx context.Context, z, u []float32) error
 	// Decode writes the normalised image of the latent z.
 	Decode(ctx context.Context, u, z []float32) error
-	// Velocity writes the network's v at level l. cond is a reconstruction as a
-	// normalised image, nil for the unconditional prior.
-	Velocity(ctx context.Context, v, z []float32, l float64, cond []float32) error
+	// Velocity writes the network's v at level l, with what the network is
+	// conditioned on, nil for the unconditional prior.
+	Velocity(ctx context.Context, v, z []float32, l float64, cond *Condition) error
+}
+
+// Condition is what the network is told about the slice beside its noisy latent.
+// A model uses what it was trained with.
+type Condition struct {
+	Image []float32 // filtered backprojection as a normalised image
+	Start []float32 // latent of the warm start (TV)
 }
 
 // Dims are the sizes of a model's images and latents.

@@ -44,9 +44,9 @@ type Resampler struct {
 	Table ErrorTable
 	Opt   Options
 
-	z, z0, zt, zy, eps, noise []float32 // latents
-	xt, x                     []float32 // images
-	dy                        []float32 // data
+	z, z0, zt, zy, eps, noise, hint []float32 // latents
+	xt, x                           []float32 // images
+	dy                              []float32 // data
 }
 
 // Sample writes one sample of u given the data, in normalised units: a warm
@@ -54,13 +54,19 @@ type Resampler struct {
 // a draw around it, the data step with the measured error variance, its return
 // to the latent by difference, and fresh noise (after ReSample, Song et al.
 // 2024, with the changes that docs/results.md ablates). warm is the image to
-// start from, cond the network's condition or nil; stream names the random
+// start from, fbp the network's other condition (nil: the unconditional prior);
+// stream names the random
 // numbers of a step.
-func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm, cond []float32, stream func(step uint32) ct.Stream, progress func(step int)) error {
+func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm, fbp []float32, stream func(step uint32) ct.Stream, progress func(step int)) error {
 	r.allocate(data.Len())
 	levels := Levels(r.Opt.Start, r.Opt.End, r.Opt.Steps)
 	if err := r.Model.Encode(ctx, r.zy, warm); err != nil {
 		return err
+	}
+	var cond *Condition
+	if fbp != nil {
+		copy(r.hint, r.zy)
+		cond = &Condition{Image: fbp, Start: r.hint}
 	}
 	r.renoise(levels[0], levels[0], 1, stream(0))
 	for i, l := range levels {
@@ -86,7 +92,7 @@ func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm
 }
 
 // estimate sets z0 to Tweedie's posterior mean of the latent at level l.
-func (r *Resampler) estimate(ctx context.Context, l float64, cond []float32) error {
+func (r *Resampler) estimate(ctx context.Context, l float64, cond *Condition) error {
 	if err := r.Model.Velocity(ctx, r.eps, r.z, l, cond); err != nil {
 		return err
 	}
@@ -154,7 +160,7 @@ func (r *Resampler) renoise(from, to, eta float64, s ct.Stream) {
 func (r *Resampler) allocate(data int) {
 	d := r.Model.Dims()
 	if len(r.z) != d.Latent() {
-		for _, p := range []*[]float32{&r.z, &r.z0, &r.zt, &r.zy, &r.eps, &r.noise} {
+		for _, p := range []*[]float32{&r.z, &r.z0, &r.zt, &r.zy, &r.eps, &r.noise, &r.hint} {
 			*p = make([]float32, d.Latent())
 		}
 		r.xt, r.x = make([]float32, d.Pixels()), make([]float32, d.Pixels())

@@ -48,6 +48,9 @@ type Bundle struct {
 			Cutoff  float64 `json:"cutoff"`
 			MuWater float64 `json:"mu_water_per_mm"`
 		} `json:"cond"`
+		Start *struct {
+			Kind string `json:"kind"`
+		} `json:"start"`
 	} `json:"conditioning"`
 	Sampler struct {
 		Start, End float64
@@ -235,6 +238,9 @@ func (b *Bundle) Range() ldm.Range { return ldm.Range{Mid: b.Image.Mid, Half: b.
 
 // Conditioned says whether the network takes a reconstruction.
 func (b *Bundle) Conditioned() bool { return b.Conditioning != nil }
+
+// takesStart says whether the network takes the latent of the warm start too.
+func (b *Bundle) takesStart() bool { return b.Conditioned() && b.Conditioning.Start != nil }
 
 // Errors is the table of the decoded estimate's error, with or without the
 // condition.

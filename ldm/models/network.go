@@ -12,7 +12,8 @@ type Network struct {
 	dims           ldm.Dims
 	enc, dec, unet *onnx.Session
 	conditioned    bool
-	blank          bool // the condition's memory is zero
+	start          bool // the network takes the latent of the warm start too
+	blank          bool // the conditions' memory is zero
 }
 
 var _ ldm.Model = (*Network)(nil)
@@ -27,7 +28,10 @@ func Load(b *Bundle, o onnx.Options) (*Network, error) {
 	if b.Conditioned() {
 		in = append(in, onnx.Port{Name: "cond", Shape: image}, onnx.Port{Name: "flag", Shape: one})
 	}
-	n := &Network{dims: d, conditioned: b.Conditioned(), blank: true}
+	n := &Network{dims: d, conditioned: b.Conditioned(), start: b.takesStart(), blank: true}
+	if n.start {
+		in = append(in, onnx.Port{Name: "start", Shape: latent})
+	}
 	for _, g := range []struct {
 		role    string
 		to      **onnx.Session
@@ -68,21 +72,31 @@ func run(ctx context.Context, s *onnx.Session, dst, src []float32) error {
 }
 
 // Velocity writes the network's v at level l.
-func (n *Network) Velocity(ctx context.Context, v, z []float32, l float64, cond []float32) error {
+func (n *Network) Velocity(ctx context.Context, v, z []float32, l float64, cond *ldm.Condition) error {
 	n.unet.In(1)[0] = float32(l)
 	if n.conditioned {
-		flag := float32(0)
-		switch {
-		case cond != nil:
-			copy(n.unet.In(2), cond)
-			n.blank, flag = false, 1
-		case !n.blank:
-			clear(n.unet.In(2))
-			n.blank = true
-		}
-		n.unet.In(3)[0] = flag
+		n.condition(cond)
 	}
 	return run(ctx, n.unet, v, z)
+}
+
+// condition fills the inputs cond, flag and start.
+func (n *Network) condition(c *ldm.Condition) {
+	image, flag := n.unet.In(2), n.unet.In(3)
+	switch {
+	case c != nil:
+		copy(image, c.Image)
+		if n.start {
+			copy(n.unet.In(4), c.Start)
+		}
+		n.blank, flag[0] = false, 1
+	case !n.blank:
+		clear(image)
+		if n.start {
+			clear(n.unet.In(4))
+		}
+		n.blank, flag[0] = true, 0
+	}
 }
 
 // Close releases the sessions.

@@ -21,7 +21,7 @@ OUTPUT = dict(encoder="z", decoder="x", unet="v", fbpunet="x")
 
 @dataclasses.dataclass
 class Networks:
-    """What a bundle is made of. encoder: x -> z; decoder: z -> x; unet: z, lognsr (, cond, flag) -> v."""
+    """What a bundle is made of. encoder: x -> z; decoder: z -> x; unet: z, lognsr (, cond, flag (, start)) -> v."""
 
     encoder: torch.nn.Module
     decoder: torch.nn.Module
@@ -30,6 +30,7 @@ class Networks:
     factor: int     # image size / latent size
     multiple: int   # image sizes are multiples of it
     cond: bool      # the UNet takes cond and flag
+    start: bool = False  # and start
     keep: tuple = ()  # ends of names of weights that stay float32
 
     def module(self, role):
@@ -45,7 +46,8 @@ class Networks:
         x = torch.randn(batch, 1, size, size, generator=g).clamp(-1, 1)
         l, one = torch.linspace(-3, 3, batch + 1)[1:], torch.ones(batch)
         if role == "unet":
-            return (["z", "lognsr", "cond", "flag"], (z, l, x, one)) if self.cond else (["z", "lognsr"], (z, l))
+            k = 2 + 2 * self.cond + self.start
+            return ["z", "lognsr", "cond", "flag", "start"][:k], (z, l, x, one, 0.5 * z)[:k]
         return dict(encoder=(["x"], (x,)), decoder=(["z"], (z,)), fbpunet=(["cond"], (x,)))[role]
 
     def axes(self, role):
@@ -54,9 +56,9 @@ class Networks:
         m = self.multiple // self.factor
         latent, image = {0: b, 2: m * h, 3: m * w}, {0: b, 2: self.multiple * h, 3: self.multiple * w}
         zn, xn = ["batch", None, "latent_height", "latent_width"], ["batch", None, "height", "width"]
-        names = dict(z=zn, v=zn, x=xn, cond=xn, lognsr=["batch"], flag=["batch"])
+        names = dict(z=zn, v=zn, x=xn, cond=xn, lognsr=["batch"], flag=["batch"], start=zn)
         if role == "unet":
-            return ((latent, {0: b}, image, {0: b}) if self.cond else (latent, {0: b})), names
+            return (latent, {0: b}, image, {0: b}, latent)[:2 + 2 * self.cond + self.start], names
         return ((latent,) if role == "decoder" else (image,)), names
 
 

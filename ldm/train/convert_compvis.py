@@ -27,7 +27,7 @@ KEEP = ("freq", "low", "inverse", "scale_factor")
 class Prior(diffusion.Prior):
     """For measure.py: a v-network without a condition."""
 
-    def denoise(self, z, lognsr, cond, flag):
+    def denoise(self, z, lognsr, cond, flag, start=None):
         l = torch.full((len(z),), float(lognsr))
         al, si = diffusion.alpha_sigma(l)
         with torch.no_grad():
@@ -38,8 +38,8 @@ def networks(first, unet, table):
     first, unet = bundle.rounded(first, KEEP), bundle.rounded(unet, KEEP)
     strides = sum(isinstance(m, compvis.Down) or getattr(m, "change", None) is not None for row in unet.input_blocks for m in row)
     velocity = compvis.VelocityUNet(unet, table)
-    velocity.cond = False
-    return bundle.Networks(Encode(first), Decode(first), velocity, first.channels, first.factor, first.factor * 2**strides, False, KEEP)
+    velocity.cond = velocity.start = False
+    return bundle.Networks(Encode(first), Decode(first), velocity, first.channels, first.factor, first.factor * 2**strides, False, False, KEEP)
 
 
 def write_codebook(folder, codebook):

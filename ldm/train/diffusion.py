@@ -50,9 +50,9 @@ class Prior:
         return self.ae.decode(z)
 
     @torch.no_grad()
-    def denoise(self, z, lognsr, cond, flag):
+    def denoise(self, z, lognsr, cond, flag, start=None):
         """The estimate of the clean latent from z [B,...] at one level (Tweedie). flag is 0 or 1 for all."""
         l = torch.full((len(z),), float(lognsr), device=z.device)
         al, si = alpha_sigma(l)
         f = torch.full_like(l, float(flag))
-        return al * z - si * self.unet(z, l, cond, f).float()
+        return al * z - si * self.unet(z, l, cond, f, start).float()

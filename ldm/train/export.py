@@ -36,7 +36,7 @@ class Decode(Encode):
 def networks(prior):
     """The networks of a Prior as they go into a bundle, with weights rounded as on disk."""
     ae, unet = bundle.rounded(prior.ae, KEEP), bundle.rounded(prior.unet, KEEP)
-    return bundle.Networks(Encode(ae), Decode(ae), unet, ae.shift.shape[1], 4, model.MULTIPLE, unet.cond, KEEP)
+    return bundle.Networks(Encode(ae), Decode(ae), unet, ae.shift.shape[1], 4, model.MULTIPLE, unet.cond, unet.start, KEEP)
 
 
 def conditioning(nets):
@@ -46,6 +46,7 @@ def conditioning(nets):
     return dict(
         cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 60], arc_degrees=180,
                   normalisation="clamp((HU - hu_mid) / hu_half, -1, 1)", mu_water_per_mm=0.0195),
+        **(dict(start=dict(kind="tv", weight=1.0, iterations=300, encoded=True)) if nets.start else {}),
         flag={"1": "cond is given", "0": "no condition: the unconditional prior; cond is ignored"})
 
 

@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 import torch
 
+import conditions as pairs
 import data
 import diffusion
 import projector as pr
@@ -21,14 +22,17 @@ import projector as pr
 LEVELS = [float(l) for l in range(-10, 7)]
 
 
-def conditions(slices, views, sigma, seed):
-    """One measured and backprojected condition for every slice."""
+def conditions(prior, slices, views, sigma, seed, program=pairs.PROGRAM):
+    """What the UNet is conditioned on for every slice, measured: FBP and, where it takes that, the latent of TV (else None)."""
+    if prior.unet.start:
+        tv, fbp = [data.to_unit(torch.from_numpy(v))[:, None] for v in pairs.held_out(slices, views, sigma, seed, program)]
+        return fbp, encode_all(prior, tv)
     out = []
     for i in range(len(slices)):
         rng = np.random.default_rng([seed, i])
         hu, px = slices.hu[i].numpy().astype(np.float32), float(slices.pixel[i])
         out.append(pr.fbp_condition(pr.measure(hu, px, views, sigma, rng), px, hu.shape[0]))
-    return torch.cat(out)
+    return torch.cat(out), None
 
 
 def batches(n, size=8):
@@ -39,7 +43,7 @@ def encode_all(prior, x):
     return torch.cat([prior.encode(x[s]) for s in batches(len(x))])
 
 
-def error_table(prior, x, cond, levels, flag, views, seed):
+def error_table(prior, x, cond, start, levels, flag, views, seed):
     """Rows (r2, rz2, q2) of every level: means over the slices x [N,1,n,n]."""
     z = encode_all(prior, x)
     a = pr.strip_matrix(x.shape[-1], views)
@@ -49,7 +53,7 @@ def error_table(prior, x, cond, levels, flag, views, seed):
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(seed)).to(z.device)
         e = np.zeros(3)
         for s in batches(len(x)):
-            z0 = prior.denoise(al * z[s] + si * noise[s], l, cond[s].to(z.device), flag)
+            z0 = prior.denoise(al * z[s] + si * noise[s], l, cond[s].to(z.device), flag, None if start is None else start[s])
             d = (prior.decode(z0).cpu() - x[s]).numpy()
             p = a @ d.reshape(len(d), -1).T
             e += len(d) * np.array([np.mean(d**2), float((z0 - z[s]).pow(2).mean()), np.mean(p**2)])
@@ -81,14 +85,14 @@ def latent_statistics(prior, x):
     return dict(mean=third(z.mean((0, 2, 3))), sd=third(z.std((0, 2, 3))), largest=round(float(z.abs().max()), 2))
 
 
-def measure(prior, slices, views=25, sigma=0.01, seed=0, levels=LEVELS):
+def measure(prior, slices, views=25, sigma=0.01, seed=0, levels=LEVELS, program=pairs.PROGRAM):
     """Everything above as a dictionary. rz2 at flag 0 must rise to about 1 at the top level: there the noise is all."""
     x = data.to_unit(slices.hu.float())[:, None]
     out = dict(split=slices.rows[0]["split"], slices=len(x), patients=len(set(slices.patient)), views=views, sigma_nepers=sigma,
                seed=seed, levels=list(levels))
-    cond = conditions(slices, views, sigma, seed) if prior.unet.cond else torch.zeros_like(x)
+    cond, start = conditions(prior, slices, views, sigma, seed, program) if prior.unet.cond else (torch.zeros_like(x), None)
     for flag in (0, 1) if prior.unet.cond else (0,):
-        t = error_table(prior, x, cond, levels, flag, views, seed)
+        t = error_table(prior, x, cond, start, levels, flag, views, seed)
         out[f"flag{flag}"] = {k: [float(f"{v:.5g}") for v in t[:, i]] for i, k in enumerate(("r2", "rz2", "q2"))}
     return dict(out, latent=latent_statistics(prior, x), autoencoder=round_trip(prior, x, slices.site))
 
@@ -111,9 +115,10 @@ def main():
     p.add_argument("--slices", type=int, default=24), p.add_argument("--views", type=int, default=25)
     p.add_argument("--sigma", type=float, default=0.01), p.add_argument("--seed", type=int, default=0)
     p.add_argument("--levels", type=float, nargs="+", default=LEVELS), p.add_argument("--device", default="cpu")
+    p.add_argument("--program", default=str(pairs.PROGRAM))
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out, a.device)
-    m = measure(prior, data.load(a.data, a.split).spread(a.slices), a.views, a.sigma, a.seed, a.levels)
+    m = measure(prior, data.load(a.data, a.split).spread(a.slices), a.views, a.sigma, a.seed, a.levels, a.program)
     show(m)
     path = pathlib.Path(a.tables or f"{a.out}/tables.json")
     path.write_text(json.dumps(m, indent=1) + "\n")

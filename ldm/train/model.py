@@ -96,16 +96,17 @@ class Autoencoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """v-prediction on latents; cond is a reconstruction in normalised HU, used where flag is 1 and ignored where it is 0."""
+    """v-prediction on latents; cond is a reconstruction (FBP) in normalised HU and start the latent of a better one (TV), used
+    where flag is 1 and ignored where it is 0."""
 
-    def __init__(self, width=(64, 128, 192, 256), blocks=1, latent=4, cond=True):
+    def __init__(self, width=(64, 128, 192, 256), blocks=1, latent=4, cond=True, start=False):
         super().__init__()
         emb = 4 * width[0]
-        self.cond = cond
+        self.cond, self.start = cond, start
         freq = torch.exp(torch.linspace(math.log(0.1), math.log(10), width[0] // 2))
         self.register_buffer("freq", freq[None], persistent=False)  # Fourier features of the log noise-to-signal ratio
         self.emb = nn.Sequential(nn.Linear(width[0], emb), nn.SiLU(), nn.Linear(emb, emb), nn.SiLU())
-        self.inp = nn.Conv2d(4 * latent + (64 + 1 if cond else 0), width[0], 3, padding=1)
+        self.inp = nn.Conv2d(4 * latent + (64 + 1 if cond else 0) + (4 * latent if start else 0), width[0], 3, padding=1)
         self.down, skips, c = nn.ModuleList(), [width[0]], width[0]
         for i, w in enumerate(width):
             if i:
@@ -130,12 +131,14 @@ class UNet(nn.Module):
         a = lognsr[:, None].float() * self.freq
         return self.emb(torch.cat((a.sin(), a.cos()), 1).to(dtype))
 
-    def forward(self, z, lognsr, cond=None, flag=None):
-        """z [B,C,h,w], lognsr [B], cond [B,1,4h,4w], flag [B] -> v [B,C,h,w]"""
+    def forward(self, z, lognsr, cond=None, flag=None, start=None):
+        """z [B,C,h,w], lognsr [B], cond [B,1,4h,4w], flag [B], start [B,C,h,w] -> v [B,C,h,w]"""
         x = F.pixel_unshuffle(z, 2)
         if self.cond:
             g = flag.view(-1, 1, 1, 1).to(x.dtype)
             x = torch.cat((x, F.pixel_unshuffle(cond * g, 8), g.expand(-1, 1, *x.shape[2:])), 1)
+            if self.start:
+                x = torch.cat((x, F.pixel_unshuffle(start * g, 2)), 1)
         e, h = self.embed(lognsr, x.dtype), self.inp(x)
         skips = [h]
         for m in self.down:
@@ -207,7 +210,15 @@ def unet_shape(state):
     blocks = strides[0] if strides else count(state, "down.", ".0.c1.weight")
     firsts = [0] + [i + 1 for i in strides]
     width = tuple(state[f"down.{i}.0.c1.weight"].shape[0] for i in firsts)
-    return dict(width=width, blocks=blocks, latent=latent, cond=state["inp.weight"].shape[1] != 4 * latent)
+    inputs = state["inp.weight"].shape[1] - 4 * latent
+    return dict(width=width, blocks=blocks, latent=latent, cond=inputs > 0, start=inputs > 65)
+
+
+def widen(state, net):
+    """state for net, with zeros for inputs that only net has: it starts as what it was."""
+    have, want = state["inp.weight"], net.inp.weight
+    extra = want.shape[1] - have.shape[1]
+    return state if extra <= 0 else state | {"inp.weight": torch.cat((have, have.new_zeros(have.shape[0], extra, *have.shape[2:])), 1)}
 
 
 def autoencoder_of(state):

@@ -52,10 +52,10 @@ def resample(prior, problem, start, cond, levels, r2, rz2, rng, flag=1.0, eta=1.
     normal = lambda shape: rng.standard_normal(shape).astype(np.float32)
     encode = lambda u: prior.encode(torch.from_numpy(np.clip(u, -1, 1))[None, None])
     al, si = diffusion.alpha_sigma(levels[0])
-    z = encode(start)
-    z = al * z + si * torch.from_numpy(normal(z.shape))
+    hint = encode(start)
+    z = al * hint + si * torch.from_numpy(normal(z.shape))
     for i, l in enumerate(levels):
-        zt = prior.denoise(z, l, cond, flag)
+        zt = prior.denoise(z, l, cond, flag, hint)
         zt = zt + perturb * float(np.sqrt(rz2[i])) * torch.from_numpy(normal(zt.shape))
         xt = prior.decode(zt)[0, 0].numpy()
         x = problem.solve(xt, r2[i], dy=perturb * normal(problem.y.shape))

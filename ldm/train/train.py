@@ -10,9 +10,11 @@ On a GPU: bf16, torch.compile, channels last. On a CPU: fp32 unless --precision 
 import argparse
 import pathlib
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+import conditions
 import data
 import diffusion
 import loop
@@ -73,7 +75,7 @@ class Latents:
         with torch.autocast(r.dev.type, enabled=False):
             hu, px = r.batch(r.a.batch)
             z = self.ae.encode(data.to_unit(hu)[:, None])
-            return z, pr.condition(hu, px, r.g, sigma=r.a.sigma, dead=r.a.dead) if self.cond else None
+            return z, pr.condition(hu, px, r.g, sigma=r.a.sigma, dead=r.a.dead) if self.cond else None, None
 
     def draw(self):
         if len(self.pool) < self.r.a.pool:
@@ -85,15 +87,42 @@ class Latents:
         return self.pool[k]
 
 
+class Pairs:
+    """Batches from the shards of conditions.py: latents, FBP, latents of TV; every slice also mirrored. They lie in memory
+    in half precision (0.4 MB a slice)."""
+
+    def __init__(self, r, ae):
+        self.r = r
+        self.z, self.c, self.s = [], [], []
+        for hu, tv, fbp in zip(*conditions.read(r.a.pairs)):
+            x = data.to_unit(torch.from_numpy(np.stack((hu, tv))).float())[:, None].to(r.dev)
+            z = ae.encode(torch.cat((x, x.flip(-1)))).half()  # slice, TV, and both mirrored
+            self.z.append(z[0::2]), self.s.append(z[1::2])
+            self.c.append(data.to_unit(torch.from_numpy(fbp).float()).half())
+        self.z, self.s, self.c = torch.stack(self.z), torch.stack(self.s), torch.stack(self.c).to(r.dev)
+        print(f"pairs: {len(self.c)}", flush=True)
+
+    def draw(self):
+        n, g, dev = self.r.a.batch, self.r.g, self.r.dev
+        i = torch.randint(0, len(self.c), (n,), generator=g, device=dev)
+        m = torch.randint(0, 2, (n,), generator=g, device=dev)
+        c = torch.where(m.view(-1, 1, 1).bool(), self.c[i].flip(-1), self.c[i])
+        return self.z[i, m].float(), c[:, None].float(), self.s[i, m].float()
+
+
 class Held:
     """A fixed noisy set, to follow the v-error by level with and without the condition."""
 
-    def __init__(self, r, ae, slices, cond):
+    def __init__(self, r, ae, slices, net):
         g = torch.Generator(r.dev).manual_seed(1)
         hu = slices.hu.float().to(r.dev)
-        x = data.to_unit(hu)[:, None]
-        self.amp, self.z = r.amp, torch.cat([ae.encode(x[s]) for s in measure.batches(len(x))])
-        self.c = pr.condition(hu, slices.pixel.to(r.dev), g, views=25, sigma=r.a.sigma) if cond else None
+        encode = lambda v: torch.cat([ae.encode(data.to_unit(v[s])[:, None]) for s in measure.batches(len(v))])
+        self.amp, self.z, self.c, self.s = r.amp, encode(hu), None, None
+        if net.start:
+            tv, fbp = [torch.from_numpy(v).to(r.dev) for v in conditions.held_out(slices, 25, r.a.sigma, program=r.a.program)]
+            self.c, self.s = data.to_unit(fbp)[:, None], encode(tv)
+        elif net.cond:
+            self.c = pr.condition(hu, slices.pixel.to(r.dev), g, views=25, sigma=r.a.sigma)
         self.e = torch.randn(self.z.shape, generator=g, device=r.dev)
 
     def error(self, net, level, flag):
@@ -101,9 +130,9 @@ class Held:
         al, si = diffusion.alpha_sigma(l)
         total = 0.0
         for s in measure.batches(len(l)):
-            c = self.c[s] if self.c is not None else None
+            c, start = [v[s] if v is not None else None for v in (self.c, self.s)]
             with torch.autocast(**self.amp):
-                v = net((al * self.z + si * self.e)[s], l[s], c, torch.full_like(l[s], flag))
+                v = net((al * self.z + si * self.e)[s], l[s], c, torch.full_like(l[s], flag), start)
             total += float((v.float() - (al * self.e - si * self.z)[s]).pow(2).mean((1, 2, 3)).sum())
         return total / len(l)
 
@@ -120,19 +149,19 @@ def v_figures(net, val, seen):
 def train_unet(a):
     r = loop.Run(a, "unet")
     ae = model.autoencoder_of(model.load_state(pathlib.Path(a.out) / "ae.pt", r.dev)).to(r.dev)
-    net = model.UNet(tuple(a.width), a.blocks, ae.shift.shape[1], not a.unconditional).to(r.dev)
+    net = model.UNet(tuple(a.width), a.blocks, ae.shift.shape[1], not a.unconditional, bool(a.pairs)).to(r.dev)
     print(f"parameters: {model.parameters(net)}", flush=True)
-    fwd, latents = r.compiled(net), Latents(r, ae, net.cond)
+    fwd, latents = r.compiled(net), Pairs(r, ae) if a.pairs else Latents(r, ae, net.cond)
 
     def loss_fn(_):
-        z, c = latents.draw()
+        z, c, start = latents.draw()
         l = diffusion.draw_levels(len(z), r.g, r.dev)
         al, si = diffusion.alpha_sigma(l)
         e = torch.randn(z.shape, generator=r.g, device=r.dev)
         flag = (torch.rand(len(z), generator=r.g, device=r.dev) > a.drop).float()
-        return F.mse_loss(fwd(al * z + si * e, l, c, flag).float(), al * e - si * z)
+        return F.mse_loss(fwd(al * z + si * e, l, c, flag, start).float(), al * e - si * z)
 
-    val, seen = Held(r, ae, r.val, net.cond), Held(r, ae, r.seen, net.cond)
+    val, seen = Held(r, ae, r.val, net), Held(r, ae, r.seen, net)
     r.fit(net, loss_fn, torch.no_grad()(lambda ema: v_figures(ema, val, seen)))
 
 
@@ -178,6 +207,8 @@ def add_loop_options(p):
     p.add_argument("--device", default="auto"), p.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     p.add_argument("--eager", action="store_true", help="no torch.compile"), p.add_argument("--resume", action="store_true")
     p.add_argument("--init", default="", help="folder with <stage>.pt to start from")
+    p.add_argument("--pairs", default="", help="folder of conditions.py: the UNet is conditioned on TV too")
+    p.add_argument("--program", default=str(conditions.PROGRAM), help="that makes the conditions of the held-out slices")
     add_data_options(p)
 
 
