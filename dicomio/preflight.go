@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"ctrecon/dicomio/codec"
 )
 
 // Limits of the preflight walk. The library behind it allocates what a length
@@ -22,9 +24,13 @@ type layout struct {
 	syntax       string
 	implicit     bool
 	order        binary.ByteOrder
-	headerEnd    int // bytes before the pixel data element
-	pixels       []byte
+	header       []byte // what the library may see: all before the group of pixel data
+	pixels       []byte // of the frame, still compressed when the syntax is; nil when there are none
 	encapsulated bool
+	fragments    [][]byte
+	basicOffsets []byte
+	extOffsets   []byte
+	extLengths   []byte
 }
 
 // walker goes over the tags of a file without building anything.
@@ -60,7 +66,7 @@ func preflight(file string, b []byte) (*layout, error) {
 	}
 	w := &walker{file: file, b: b, order: binary.LittleEndian}
 	l := &layout{}
-	at := 132
+	at, syntaxAt := 132, 0
 	for at+2 <= len(b) && binary.LittleEndian.Uint16(b[at:]) == 2 {
 		e, err := w.next(at, len(b))
 		if err != nil {
@@ -70,15 +76,26 @@ func preflight(file string, b []byte) (*layout, error) {
 			return nil, w.wrong(at, "undefined length in the file meta information")
 		}
 		if e.tag == 0x00020010 {
-			l.syntax = trimUID(b[e.value : e.value+int(e.length)])
+			l.syntax, syntaxAt = trimUID(b[e.value:e.value+int(e.length)]), e.value
 		}
 		at = e.value + int(e.length)
 	}
 	if err := l.transferSyntax(file); err != nil {
 		return nil, err
 	}
+	if l.syntax == deflated {
+		whole, err := inflate(file, b, at)
+		if err != nil {
+			return nil, err
+		}
+		w.b = whole
+	}
 	w.implicit, w.order = l.implicit, l.order
-	return l, w.dataset(at, l)
+	if err := w.dataset(at, l); err != nil {
+		return nil, err
+	}
+	l.header = l.plainSyntax(l.header, syntaxAt)
+	return l, nil
 }
 
 // transferSyntax sets byte order and VR mode, or names a syntax that is not read.
@@ -92,21 +109,20 @@ func (l *layout) transferSyntax(file string) error {
 		l.order = binary.BigEndian
 	case "":
 		return &FormatError{file, "(0002,0010) TransferSyntaxUID is missing"}
+	case deflated:
+	case encapsulated:
+		l.encapsulated = true
 	default:
-		name, ok := codecNames[l.syntax]
+		if l.encapsulated = codec.Supported(l.syntax); l.encapsulated {
+			return nil
+		}
+		name, ok := syntaxNames[l.syntax]
 		if !ok {
 			name = "unknown"
 		}
 		return &UnsupportedError{file, fmt.Sprintf("transfer syntax %s (%s) is not supported; decompress it, for instance with gdcmconv --raw", l.syntax, name)}
 	}
 	return nil
-}
-
-var codecNames = map[string]string{
-	"1.2.840.10008.1.2.1.99": "deflated", "1.2.840.10008.1.2.5": "RLE", "1.2.840.10008.1.2.4.50": "JPEG baseline", "1.2.840.10008.1.2.4.51": "JPEG extended",
-	"1.2.840.10008.1.2.4.57": "JPEG lossless", "1.2.840.10008.1.2.4.70": "JPEG lossless SV1", "1.2.840.10008.1.2.4.80": "JPEG-LS lossless",
-	"1.2.840.10008.1.2.4.81": "JPEG-LS near-lossless", "1.2.840.10008.1.2.4.90": "JPEG 2000 lossless", "1.2.840.10008.1.2.4.91": "JPEG 2000",
-	"1.2.840.10008.1.2.4.201": "HTJ2K lossless", "1.2.840.10008.1.2.4.202": "HTJ2K lossless RPCL", "1.2.840.10008.1.2.4.203": "HTJ2K",
 }
 
 // dataset walks the top level.
@@ -124,19 +140,44 @@ func (w *walker) dataset(at int, l *layout) error {
 		if e.tag == tagFloatPix || e.tag == tagDoublePx {
 			return &UnsupportedError{w.file, "floating point pixel data are not supported"}
 		}
-		if e.tag == tagPixels {
-			if e.length == undefined {
-				return w.wrong(at, "encapsulated pixel data in an uncompressed transfer syntax")
+		if e.tag >= tagGroupPix && l.header == nil {
+			l.header = w.b[:at]
+		}
+		switch e.tag {
+		case tagPixels:
+			end, err := w.pixels(at, e, l)
+			if err != nil {
+				return err
 			}
-			l.headerEnd, l.pixels = at, w.b[e.value:e.value+int(e.length)]
-			return w.trailing(e.value+int(e.length), last)
+			return w.trailing(end, last)
+		case tagExtOffsets, tagExtLengths:
+			if err := w.offsetTable(e, l); err != nil {
+				return err
+			}
 		}
 		if at, err = w.skip(e, len(w.b), 0); err != nil {
 			return err
 		}
 	}
-	l.headerEnd = len(w.b)
+	if l.header == nil {
+		l.header = w.b
+	}
 	return nil
+}
+
+// pixels finds the pixel data and returns the offset after them.
+func (w *walker) pixels(at int, e element, l *layout) (int, error) {
+	switch {
+	case l.encapsulated && e.length != undefined:
+		return 0, w.wrong(at, fmt.Sprintf("pixel data of a length, transfer syntax %s needs fragments", l.syntax))
+	case l.encapsulated:
+		return w.fragments(e, l)
+	case e.length == undefined:
+		return 0, w.wrong(at, "encapsulated pixel data in an uncompressed transfer syntax")
+	}
+	end := e.value + int(e.length)
+	l.pixels = w.b[e.value:end]
+	return end, nil
 }
 
 // trailing checks that what follows the pixel data are elements too.

@@ -170,7 +170,7 @@ func readFile(name string, b []byte) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, err := parseHeader(name, b[:l.headerEnd])
+	ds, err := parseHeader(name, l.header)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,11 @@ func readFile(name string, b []byte) (*file, error) {
 	if h.err != nil {
 		return nil, h.err
 	}
-	f.slice.HU, f.slice.Padding, err = f.image.values(name, l.pixels, l.order)
+	px, err := f.image.decode(name, l)
+	if err != nil {
+		return nil, err
+	}
+	f.slice.HU, f.slice.Padding, err = f.image.values(name, px, l.order)
 	return f, err
 }
 

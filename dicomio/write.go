@@ -121,5 +121,5 @@ func ReadHeader(path string) (*dicom.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseHeader(path, b[:l.headerEnd])
+	return parseHeader(path, l.header)
 }
