@@ -30,7 +30,7 @@ func evaluateCommand() *cli.Command {
 			"ctrecon evaluate --split val ctdata", "25 views, .01 nepers: all methods",
 			"ctrecon evaluate --angles 50 --method tv --csv tv50.csv ctdata", "one method, every slice into a CSV file",
 			"ctrecon evaluate --method tv --max-rmse 80 ctdata", "a check for scripts: exit code 1 when the mean HU RMSE is above"),
-		Flags: []cli.Flag{
+		Flags: flagGroups([]cli.Flag{
 			&cli.StringFlag{Name: "split", Usage: "rows of index.csv with this split", Value: "val"},
 			&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST`", Value: "fbp,fbp-hann,cgls,sirt,tikhonov,tv"},
 			&cli.IntFlag{Name: "angles", Usage: "`N` views", Value: defaultAngles},
@@ -42,7 +42,7 @@ func evaluateCommand() *cli.Command {
 			&cli.StringFlag{Name: "csv", Usage: "also write every slice to `FILE`"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
-		},
+		}, modelFlags()),
 		Action: evaluateAction,
 	}
 }
@@ -178,12 +178,16 @@ func evaluate(c *cli.Context, dir string, refs []reference, methods []string) ([
 	if c.IsSet("photons") {
 		noise.Sigma = 0
 	}
+	options, _, err := modelOptions(c, methods)
+	if err != nil {
+		return nil, err
+	}
 	truths := make([][]float32, len(refs))
 	bar := newMeter(c.App.ErrWriter, "evaluating", len(refs)*len(methods), c.Bool("quiet"))
 	defer bar.end()
 	scores := make([]score, len(refs)*len(methods))
-	err := recon.Run(c.Context, recon.Job{
-		Slices: len(refs), Methods: methods, Workers: workers(c),
+	err = recon.Run(c.Context, recon.Job{
+		Slices: len(refs), Methods: methods, Options: options, Workers: workers(c),
 		Step: func(i int, m string) { bar.step(refs[i].file + ", " + m) },
 		Source: func(i int) (recon.Slice, error) {
 			hu, w, err := readPNG(filepath.Join(dir, refs[i].file))

@@ -15,16 +15,17 @@ const (
 	catJob      = "Job"
 	catNoise    = "Noise"
 	catGeometry = "Geometry, where the file does not say"
+	catModel    = "Diffusion model"
 	catOutput   = "Output"
 )
 
 func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "angles", Usage: "use `N` views: an even subset of a sinogram, the number simulated for a DICOM series (default: all, 25)", Category: catJob},
-		&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST` of " + strings.Join(recon.Names(), ", ") + "; fbp is always among them", Value: "fbp,tv", Category: catJob},
+		&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST` of " + strings.Join(recon.Names(), ", ") + "; fbp is always among them (default: fbp,tv,resample; fbp,tv without ONNX Runtime)", Category: catJob},
 		&cli.StringFlag{Name: "slices", Usage: "only these slices, counted from 0: `A:B` (B left out), A:B:STEP or I", Category: catJob},
 		&cli.StringFlag{Name: "reference", Usage: "ground truth for the metrics: HU as .npy or a DICOM series at `PATH`", Category: catJob},
-		&cli.Uint64Flag{Name: "seed", Usage: "of simulated noise", Value: 1, Category: catJob},
+		&cli.Uint64Flag{Name: "seed", Usage: "of simulated noise and of samples", Value: 1, Category: catJob},
 		&cli.IntFlag{Name: "workers", Usage: "slices at a time (default: one a core)", Category: catJob},
 	}
 }

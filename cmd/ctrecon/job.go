@@ -32,18 +32,25 @@ type job struct {
 	methods []string
 	out     *outDir
 	stores  []*store
+	maps    map[string]*store // by method.map
+	options recon.Options
+	model   *report.Model
 	results []report.Method
 	start   time.Time
 }
 
 // runJob reconstructs the study by the methods and writes the result folder.
 func runJob(ctx context.Context, c *cli.Context, st *study, methods []string) error {
+	options, model, err := modelOptions(c, methods)
+	if err != nil {
+		return err
+	}
 	out, err := newOutDir(outName(c), c.Bool("force"))
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	j := &job{c: c, st: st, methods: methods, out: out, start: time.Now()}
+	j := &job{c: c, st: st, methods: methods, out: out, start: time.Now(), options: options, model: model, maps: map[string]*store{}}
 	if c.Bool("verbose") {
 		for _, n := range st.notes {
 			fmt.Fprintln(c.App.ErrWriter, n)
@@ -104,7 +111,7 @@ func (j *job) reconstruct(ctx context.Context) error {
 	bar := newMeter(j.c.App.ErrWriter, "reconstructing", total, j.c.Bool("quiet"))
 	defer bar.end()
 	err := recon.Run(ctx, recon.Job{
-		Slices: len(j.st.pick), Source: j.st.measure, Methods: j.methods, Workers: workers(j.c), Done: j.slice,
+		Slices: len(j.st.pick), Source: j.st.measure, Methods: j.methods, Options: j.options, Workers: workers(j.c), Done: j.slice,
 		Step: func(i int, method string) { bar.step(fmt.Sprintf("%s, %s", j.st.label(i), method)) },
 	})
 	return jobErr(err)
@@ -142,7 +149,11 @@ func (j *job) slice(i int, s recon.Slice, results []recon.Result) error {
 				m.Settings = append(m.Settings, report.Setting{Name: s.Name, Value: s.Value})
 			}
 		}
-		row := report.Slice{Index: i, Label: j.st.label(i), Seconds: math.Round(r.Elapsed.Seconds()*1e4) / 1e4, Warnings: r.Warnings}
+		extra, err := j.keepMaps(k, i, r, hu)
+		if err != nil {
+			return err
+		}
+		row := report.Slice{Extra: extra, Index: i, Label: j.st.label(i), Seconds: math.Round(r.Elapsed.Seconds()*1e4) / 1e4, Warnings: r.Warnings}
 		row.Metrics.Chi2 = report.Number(r.Chi2)
 		if truth != nil {
 			row.Metrics.PSNR = report.Number(metrics.PSNR(hu, truth))
@@ -173,7 +184,7 @@ func (j *job) writeSeries(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return j.writeUncertainty(ctx)
 }
 
 func (j *job) writeArray(k int, name string) error {
@@ -233,7 +244,10 @@ func (j *job) closeStores() {
 	for _, s := range j.stores {
 		s.close()
 	}
-	j.stores = nil
+	for _, s := range j.maps {
+		s.close()
+	}
+	j.stores, j.maps = nil, nil
 }
 
 // report is the model of report.json, without what the pictures add.
@@ -243,8 +257,11 @@ func (j *job) report() *report.Report {
 	r := &report.Report{
 		Schema: report.SchemaID, Notice: report.ResearchUse, Created: j.start.UTC().Format(time.RFC3339),
 		Tool: report.Tool{Name: "ctrecon", Version: version, Commit: commit()}, Command: repeat(j.c),
-		Input: st.input, Geometry: report.GeometryOf(st.geometry, st.grid, st.muWater), Noise: report.NoiseOf(st.noise),
+		Input: st.input, Geometry: report.GeometryOf(st.geometry, st.grid, st.muWater), Noise: report.NoiseOf(st.noise), Model: j.model,
 		Protocol: report.DefaultProtocol(), Methods: j.results, Warnings: []string{}, Environment: report.Here(),
+	}
+	if len(j.maps) > 0 {
+		r.Measures = measures
 	}
 	r.Geometry.ViewsAvailable = st.available
 	if st.fan != nil {

@@ -114,10 +114,12 @@ const (
 	reportJSON  = "report.json"
 	reportHTML  = "report.html"
 	montageFile = "montage.png"
+
+	uncertaintyDir = "uncertainty"
 )
 
 func ours(name string) bool {
-	if slices.Contains([]string{reportJSON, reportHTML, montageFile, "report.pdf", "uncertainty"}, name) {
+	if slices.Contains([]string{reportJSON, reportHTML, montageFile, "report.pdf", uncertaintyDir}, name) {
 		return true
 	}
 	for _, m := range recon.Names() {

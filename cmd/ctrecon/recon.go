@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ctrecon/ct/recon"
+	"ctrecon/ldm/onnx"
 )
 
 func reconCommand() *cli.Command {
@@ -18,7 +19,7 @@ func reconCommand() *cli.Command {
 			"ctrecon --angles 25 sino.npy", "25 views of a sinogram: FBP and TV as DICOM, with a report",
 			"ctrecon --angles 25 --method tv,sirt --noise-sigma .005 study/", "a CT series, measured again with 25 views and less noise",
 			"ctrecon --fan 110,300 --detector-spacing .35 --center .77 --template patient.dcm walnut.npy", "a fan-beam scan, written into a patient's study"),
-		Flags:  flagGroups(jobFlags(), noiseFlags(), geometryFlags(), outputFlags()),
+		Flags:  flagGroups(jobFlags(), modelFlags(), noiseFlags(), geometryFlags(), outputFlags()),
 		Action: reconAction,
 	}
 }
@@ -31,7 +32,7 @@ func reconAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	methods, err := methodList(c.String("method"))
+	methods, note, err := defaultMethods(c)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,23 @@ func reconAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if note != "" {
+		st.notes = append(st.notes, note)
+	}
 	return runJob(c.Context, c, st, methods)
+}
+
+// defaultMethods are those of --method, or all that the machine can do of FBP,
+// TV and ReSample; note says what is missing.
+func defaultMethods(c *cli.Context) (methods []string, note string, err error) {
+	if c.IsSet("method") {
+		methods, err = methodList(c.String("method"))
+		return methods, "", err
+	}
+	if _, err := onnx.Open(); err != nil {
+		return []string{"fbp", "tv"}, "without resample: " + err.Error(), nil
+	}
+	return []string{"fbp", "tv", "resample"}, "", nil
 }
 
 // methodList reads --method. FBP comes first: it is the baseline of every

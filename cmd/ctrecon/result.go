@@ -69,6 +69,9 @@ func (j *job) pictures() report.Pictures {
 			}
 			a.Apply(m.Residual, mu)
 			whitened(m.Residual, &s.Sino, j.st.noise)
+			if m.Maps, err = j.readMaps(k, i); err != nil {
+				return p, err
+			}
 			p.Methods = append(p.Methods, m)
 		}
 		return p, nil

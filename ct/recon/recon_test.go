@@ -47,7 +47,7 @@ func TestOrder(t *testing.T) {
 	job, truth := thorax(t, 25, 0.01)
 	psnr := map[string]float64{}
 	for _, name := range classical() {
-		m, err := New(name)
+		m, err := New(name, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestBadSlices(t *testing.T) {
 	none.Sino = ct.Sinogram{}
 	for _, name := range classical() {
 		for what, job := range map[string]Slice{"a value that is not finite": nan, "no views": none} {
-			m, _ := New(name)
+			m, _ := New(name, Options{})
 			if _, err := m.Reconstruct(context.Background(), job, nil); err == nil {
 				t.Errorf("%s: %s gives no error", name, what)
 			}

@@ -11,18 +11,19 @@ type Info struct {
 	Label  string // of series and reports
 	About  string // one line
 	Source string // paper or book
-	make   func() Method
+	Model  bool   // needs a bundle and ONNX Runtime
+	make   func(Options) Method
 }
 
 // registry lists the methods in the order of help and reports.
 var registry = []Info{
-	{"fbp", "FBP", "filtered backprojection, plain ramp", "Kak and Slaney 1988, ch. 3", func() Method { return newFBP("fbp", "ram-lak") }},
-	{"fbp-hann", "FBP Hann", "filtered backprojection, ramp times a Hann window", "Kak and Slaney 1988, ch. 3", func() Method { return newFBP("fbp-hann", "hann") }},
-	{"cgls", "CGLS", "least squares by conjugate gradients, stopped at the noise level", "Hestenes and Stiefel 1952; Bjorck 1996", func() Method { return &cgls{} }},
-	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", func() Method { return &sirt{} }},
-	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", func() Method { return &tikhonov{} }},
-	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", func() Method { return &tv{} }},
-	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", func() Method { return &resample{} }},
+	{"fbp", "FBP", "filtered backprojection, plain ramp", "Kak and Slaney 1988, ch. 3", false, func(Options) Method { return newFBP("fbp", "ram-lak") }},
+	{"fbp-hann", "FBP Hann", "filtered backprojection, ramp times a Hann window", "Kak and Slaney 1988, ch. 3", false, func(Options) Method { return newFBP("fbp-hann", "hann") }},
+	{"cgls", "CGLS", "least squares by conjugate gradients, stopped at the noise level", "Hestenes and Stiefel 1952; Bjorck 1996", false, func(Options) Method { return &cgls{} }},
+	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", false, func(Options) Method { return &sirt{} }},
+	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", false, func(Options) Method { return &tikhonov{} }},
+	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", false, func(Options) Method { return &tv{} }},
+	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", true, func(o Options) Method { return newDiffusion("resample", o) }},
 }
 
 // Names lists the methods.
@@ -48,10 +49,10 @@ func Find(name string) (Info, error) {
 }
 
 // New makes a method for one worker.
-func New(name string) (Method, error) {
+func New(name string, o Options) (Method, error) {
 	m, err := Find(name)
 	if err != nil {
 		return nil, err
 	}
-	return m.make(), nil
+	return m.make(o), nil
 }

@@ -14,6 +14,7 @@ type Job struct {
 	Slices  int
 	Source  func(i int) (Slice, error) // called from several goroutines
 	Methods []string
+	Options Options
 	Workers int // slices at a time
 	// Done takes the results of a slice, one a method. It is called by one
 	// goroutine at a time, in any order of slices.
@@ -48,7 +49,7 @@ func Run(ctx context.Context, j Job) error {
 func worker(ctx context.Context, j *Job, next <-chan int, mu *sync.Mutex) error {
 	methods := make([]Method, len(j.Methods))
 	for k, name := range j.Methods {
-		m, err := New(name)
+		m, err := New(name, j.Options)
 		if err != nil {
 			return err
 		}

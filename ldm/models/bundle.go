@@ -239,6 +239,18 @@ func (b *Bundle) Range() ldm.Range { return ldm.Range{Mid: b.Image.Mid, Half: b.
 // Conditioned says whether the network takes a reconstruction.
 func (b *Bundle) Conditioned() bool { return b.Conditioning != nil }
 
+// Conditions names what the network is told beside the noisy latent.
+func (b *Bundle) Conditions() []string {
+	c := []string{"none"}
+	if b.Conditioned() {
+		c = []string{b.Conditioning.Cond.Kind + " " + b.Conditioning.Cond.Window}
+	}
+	if b.takesStart() {
+		c = append(c, b.Conditioning.Start.Kind)
+	}
+	return c
+}
+
 // takesStart says whether the network takes the latent of the warm start too.
 func (b *Bundle) takesStart() bool { return b.Conditioned() && b.Conditioning.Start != nil }
 

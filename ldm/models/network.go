@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 
 	"ctrecon/ldm"
 	"ctrecon/ldm/onnx"
@@ -97,6 +98,32 @@ func (n *Network) condition(c *ldm.Condition) {
 		}
 		n.blank, flag[0] = true, 0
 	}
+}
+
+// Try runs every network once on zeros and reports values that are not finite.
+func (n *Network) Try(ctx context.Context) error {
+	u, z, v := make([]float32, n.dims.Pixels()), make([]float32, n.dims.Latent()), make([]float32, n.dims.Latent())
+	var cond *ldm.Condition
+	if n.conditioned {
+		cond = &ldm.Condition{Image: u, Start: z}
+	}
+	for _, run := range []func() error{
+		func() error { return n.Encode(ctx, z, u) },
+		func() error { return n.Velocity(ctx, v, z, 0, cond) },
+		func() error { return n.Decode(ctx, u, z) },
+	} {
+		if err := run(); err != nil {
+			return err
+		}
+	}
+	for _, out := range [][]float32{u, z, v} {
+		for _, x := range out {
+			if x-x != 0 {
+				return errors.New("a network gives values that are not finite")
+			}
+		}
+	}
+	return nil
 }
 
 // Close releases the sessions.

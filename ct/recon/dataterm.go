@@ -1,0 +1,87 @@
+package recon
+
+import (
+	"context"
+	"math"
+
+	"ctrecon/ct"
+	"ctrecon/ct/solve"
+	"ctrecon/ldm"
+)
+
+// modelError is the discretisation error of data against pixels, in nepers: the
+// residual of true images on held-out slices (docs/results.md).
+const modelError = 0.004
+
+// linearData is the data term of a linear measurement with Gaussian noise in the
+// units of a model: mu = gain*(u+shift), rho = W(A mu - y).
+type linearData struct {
+	A           solve.LinearOperator
+	ridge       *solve.Ridge
+	gain, shift float64
+	y, w, yd    []float32
+	mu, sino    []float32
+}
+
+var _ ldm.DataTerm = (*linearData)(nil)
+
+func newLinearData(a solve.LinearOperator, ridge *solve.Ridge, s *ct.Sinogram, muWater float64, rng ldm.Range) *linearData {
+	m, n := a.Dims()
+	d := &linearData{A: a, ridge: ridge, gain: muWater * rng.Half / 1000, shift: (1000 + rng.Mid) / rng.Half, y: s.Data,
+		w: make([]float32, m), yd: make([]float32, m), mu: make([]float32, n), sino: make([]float32, m)}
+	whitenModel(s, d.w)
+	return d
+}
+
+// whitenModel writes weights of noise and discretisation error together.
+func whitenModel(s *ct.Sinogram, w []float32) {
+	whiten(s, w)
+	for i, v := range w {
+		if v > 0 {
+			w[i] = float32(1 / math.Hypot(1/float64(v), modelError))
+		}
+	}
+}
+
+func (d *linearData) toUnit(u, mu []float32) {
+	for i, v := range mu {
+		u[i] = float32(float64(v)/d.gain - d.shift)
+	}
+}
+
+func (d *linearData) toMu(mu, u []float32) {
+	for i, v := range u {
+		mu[i] = float32(d.gain * (float64(v) + d.shift))
+	}
+}
+
+// Len is the number of data.
+func (d *linearData) Len() int { return len(d.y) }
+
+// Solve is regularised least squares in mu.
+func (d *linearData) Solve(ctx context.Context, u, u0, dy []float32, r2, tol float64, iters int) error {
+	copy(d.yd, d.y)
+	for i, z := range dy {
+		if w := d.w[i]; w > 0 {
+			d.yd[i] += z / w
+		}
+	}
+	d.toMu(d.mu, u0)
+	_, err := d.ridge.Solve(ctx, d.mu, solve.Data{Y: d.yd, W: d.w}, d.mu, solve.RidgeOptions{Rho: 1 / (r2 * d.gain * d.gain), Tol: tol, MaxIter: iters})
+	d.toUnit(u, d.mu)
+	return err
+}
+
+// Chi2 is the mean square of the weighted residual.
+func (d *linearData) Chi2(u []float32) float64 {
+	d.toMu(d.mu, u)
+	d.A.Apply(d.sino, d.mu)
+	sum, n := 0.0, 0
+	for i, w := range d.w {
+		if w > 0 {
+			z := float64(w) * float64(d.sino[i]-d.y[i])
+			sum, n = sum+z*z, n+1
+		}
+	}
+	return sum / float64(max(1, n))
+}

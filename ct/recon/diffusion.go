@@ -1,0 +1,210 @@
+package recon
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"ctrecon/ct"
+	"ctrecon/ct/solve"
+	"ctrecon/ldm"
+	"ctrecon/ldm/models"
+	"ctrecon/ldm/onnx"
+	"ctrecon/radon"
+)
+
+// diffusion averages samples of a latent diffusion model under data consistency.
+// TV is the warm start; it and FBP with a Hann window are what the network is
+// conditioned on. The model works on its own grid (modelGrid).
+type diffusion struct {
+	plan   // on the model's grid
+	name   string
+	opt    Options
+	tv     *solve.TV
+	ridge  *solve.Ridge
+	f      *radon.FBP
+	fine   finePlan
+	bundle *models.Bundle
+	net    *models.Network
+	r      ldm.Resampler
+	acc    moments
+}
+
+func newDiffusion(name string, o Options) *diffusion { return &diffusion{name: name, opt: o} }
+
+func (m *diffusion) Name() string { return m.name }
+
+// load opens the model once.
+func (m *diffusion) load() (err error) {
+	if m.net != nil {
+		return nil
+	}
+	if m.bundle = m.opt.Model; m.bundle == nil {
+		if m.bundle, err = models.Default(); err != nil {
+			return &ModelError{err}
+		}
+	}
+	if m.net, err = models.Load(m.bundle, onnx.Options{Threads: max(1, m.opt.Threads), Device: m.opt.Device}); err != nil {
+		return &ModelError{err}
+	}
+	o := ldm.DefaultOptions()
+	if m.opt.Samples > 0 {
+		o.Samples = m.opt.Samples
+	}
+	if m.opt.Steps > 0 {
+		o.Steps = m.opt.Steps
+	}
+	m.r = ldm.Resampler{Model: m.net, Table: m.bundle.Errors(m.bundle.Conditioned()), Opt: o}
+	return nil
+}
+
+// ready makes everything that slices of equal geometry share.
+func (m *diffusion) ready(coarse *Slice) error {
+	fresh, err := m.prepare(coarse)
+	if err != nil || !fresh {
+		return err
+	}
+	m.tv, m.ridge = solve.NewTV(m.A, coarse.Grid.W, coarse.Grid.H), solve.NewRidge(m.A)
+	m.f, err = radon.NewFBP(coarse.Grid, coarse.Sino.Geometry, radon.FBPOptions{Window: radon.Hann})
+	return err
+}
+
+func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
+	start := time.Now()
+	if err := job.Grid.Check(); err != nil {
+		return Result{}, err
+	}
+	if err := job.Sino.Check(); err != nil {
+		return Result{}, err
+	}
+	if err := m.load(); err != nil {
+		return Result{}, err
+	}
+	job.Sino = Noisy(job.Sino)
+	coarse := job
+	coarse.Grid = modelGrid(job.Grid, m.bundle.Dims())
+	if coarse.Grid != job.Grid {
+		coarse.Sino = binned(job.Sino, coarse.Grid)
+	}
+	if err := m.ready(&coarse); err != nil {
+		return Result{}, err
+	}
+	d := newLinearData(m.A, m.ridge, &coarse.Sino, job.MuWater, m.bundle.Range())
+	fbp, warm, err := m.conditions(ctx, &coarse, d)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := m.sample(ctx, &coarse, d, fbp, warm, p); err != nil {
+		return Result{}, err
+	}
+	r := m.describe(&coarse)
+	if r.Prior, err = m.prior(ctx, &coarse, d); err != nil {
+		return Result{}, err
+	}
+	if coarse.Grid == job.Grid {
+		r.SD = m.acc.sd(d.gain)
+		img := ct.Image{Grid: job.Grid, Pix: make([]float32, job.Grid.Len())}
+		d.toMu(img.Pix, m.acc.mean())
+		return m.finish(&job, img, start, r), nil
+	}
+	return m.refine(ctx, &job, coarse.Grid, d, start, r)
+}
+
+// conditions are FBP and TV as normalised images.
+func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (fbp, warm []float32, err error) {
+	fbp, warm = make([]float32, job.Grid.Len()), make([]float32, job.Grid.Len())
+	m.f.Reconstruct(fbp, job.Sino)
+	o := solve.TVOptions{Lambda: tvLambda, Scale: job.MuWater, MaxIter: tvIterations}
+	if _, err := m.tv.Solve(ctx, warm, whiten(&job.Sino, m.w), o); err != nil {
+		return nil, nil, err
+	}
+	for _, u := range [][]float32{fbp, warm} {
+		d.toUnit(u, u)
+		for i, v := range u {
+			u[i] = max(-1, min(1, v))
+		}
+	}
+	return fbp, warm, nil
+}
+
+// sample draws the samples; their moments are left in acc.
+func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, warm []float32, p Progress) error {
+	if !m.bundle.Conditioned() {
+		fbp = nil
+	}
+	k, steps := m.r.Opt.Samples, m.r.Opt.Steps
+	u := make([]float32, job.Grid.Len())
+	m.acc.reset(len(u))
+	for s := range k {
+		stream := func(step uint32) ct.Stream { return ct.NewStream(job.Seed, job.Index, s, step+1) }
+		step := func(i int) {
+			if p != nil {
+				p(s*steps+i, k*steps, math.NaN())
+			}
+		}
+		if err := m.r.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
+			return err
+		}
+		m.acc.add(u)
+	}
+	return nil
+}
+
+// describe names what was used, and what speaks against trusting it.
+func (m *diffusion) describe(job *Slice) Result {
+	o, b := m.r.Opt, m.bundle
+	r := Result{Iterations: o.Samples * o.Steps, Settings: []Setting{
+		{"model", fmt.Sprintf("%s %s (%.12s)", b.Name, b.Version, b.SHA256)},
+		{"samples", fmt.Sprint(o.Samples)}, {"steps", fmt.Sprintf("%d from log-NSR %g to %g", o.Steps, o.Start, o.End)}, {"seed", fmt.Sprint(job.Seed)},
+	}}
+	if px := b.PixelMM; px.Max > 0 && (job.Grid.DX < px.Min*0.95 || job.Grid.DX > px.Max*1.05) {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("pixels of %.3g mm: the model was trained on %.3g to %.3g mm", job.Grid.DX, px.Min, px.Max))
+	}
+	return r
+}
+
+// moments are the mean and the spread of images.
+type moments struct {
+	n           int
+	sum, square []float64
+	buf         []float32
+}
+
+func (m *moments) reset(n int) {
+	if len(m.sum) != n {
+		m.sum, m.square, m.buf = make([]float64, n), make([]float64, n), make([]float32, n)
+	}
+	clear(m.sum)
+	clear(m.square)
+	m.n = 0
+}
+
+func (m *moments) add(u []float32) {
+	for i, v := range u {
+		m.sum[i] += float64(v)
+		m.square[i] += float64(v) * float64(v)
+	}
+	m.n++
+}
+
+// mean is valid until the next call.
+func (m *moments) mean() []float32 {
+	for i, s := range m.sum {
+		m.buf[i] = float32(s / float64(m.n)) // not clipped at air: that would bias every ray
+	}
+	return m.buf
+}
+
+// sd is gain times the standard deviation, nil for one image.
+func (m *moments) sd(gain float64) []float32 {
+	if m.n < 2 {
+		return nil
+	}
+	k, out := float64(m.n), make([]float32, len(m.sum))
+	for i, s := range m.sum {
+		mean := s / k
+		out[i] = float32(gain * math.Sqrt(max(0, (m.square[i]-k*mean*mean)/(k-1))))
+	}
+	return out
+}

@@ -1,0 +1,19 @@
+package recon
+
+import "ctrecon/ldm/models"
+
+// Options of the methods that use a model; the others ignore them. The zero
+// value means the defaults.
+type Options struct {
+	Model   *models.Bundle // nil: the built-in one
+	Device  string         // "cpu", "cuda:N"; "" = cpu
+	Threads int            // of the networks of one worker, 0 = 1
+	Samples int            // that are averaged
+	Steps   int            // noise levels
+}
+
+// ModelError says that the network or its runtime cannot be used.
+type ModelError struct{ Err error }
+
+func (e *ModelError) Error() string { return e.Err.Error() }
+func (e *ModelError) Unwrap() error { return e.Err }
