@@ -50,7 +50,7 @@ func (m *diffusion) refine(ctx context.Context, job *Slice, from ct.Grid, d *lin
 // R = (A'A/s^2 + 1/r^2)^-1 A'A/s^2 and r = determinedHU: components that the
 // measurement alone would give with less noise than that.
 const (
-	determinedHU = 100
+	determinedHU = 100.0
 	priorIters   = 60
 	priorTol     = 1e-3
 )

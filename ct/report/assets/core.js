@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("report-data").textContent);
 const $ = (id) => document.getElementById(id);
 const zoom = data.zoom || [0, 0, 32];
 const state = {
-  slice: data.start || 0, width: 400, level: 40, range: 200, against: "", zoomed: "image",
+  slice: data.start || 0, width: 400, level: 40, range: 200, against: "", zoomed: "image", map: "",
   square: {y: zoom[0], x: zoom[1], side: zoom[2]}, // of the full image
   a: "0", b: "0", front: "a", timer: 0,
   line: [[.2, .5], [.8, .5]], // ends of the profile as shares of width and height
@@ -44,7 +44,11 @@ const labels = () => (shown().reference ? [["ref", "Reference"]] : []).concat(da
 async function load() {
   const s = shown(), next = new Map();
   if (s.reference) next.set("ref", await decode(s.reference));
-  for (let i = 0; i < s.methods.length; i++) next.set(String(i), await decode(s.methods[i].image));
+  for (let i = 0; i < s.methods.length; i++) {
+    next.set(String(i), await decode(s.methods[i].image));
+    const maps = s.methods[i].maps || {};
+    for (const name in maps) next.set(`${name} of ${i}`, await decode(maps[name]));
+  }
   if (s === shown()) pics = next;
 }
 

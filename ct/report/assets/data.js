@@ -32,7 +32,7 @@ function sortTable(th) {
   body.append(...[...body.rows].sort((a, b) => (key(a) > key(b) ? 1 : key(a) < key(b) ? -1 : 0) * (up ? 1 : -1)));
 }
 
-function redraw() { drawCards(); drawBars(); drawBig(); drawProfile(); }
+function redraw() { drawCards(); drawMaps(); drawBars(); drawBig(); drawProfile(); }
 
 async function go(place) {
   state.slice = Math.max(0, Math.min(data.shown.length - 1, place));

@@ -64,6 +64,38 @@ function setWindow(width, level) {
   redraw();
 }
 
+// Maps: what a method gives beside its image. Each is drawn by the scale that it names, up to all but 1 % of its values.
+const mapInfo = () => data.report.methods.flatMap((m) => m.maps || []).find((x) => x.name === state.map);
+const mapOf = (key) => pics.get(`${state.map} of ${key}`);
+const glow = (top) => (v) => { // black, red, yellow, white
+  const t = Math.max(0, Math.min(1, v / top));
+  return [Math.round(255 * Math.min(1, 3 * t)), Math.round(255 * Math.max(0, Math.min(1, 3 * t - 1))), Math.round(255 * Math.max(0, 3 * t - 2))];
+};
+
+function mapScale() {
+  const all = data.report.methods.flatMap((_, i) => { const p = mapOf(String(i)); return p ? Array.from(p.v, Math.abs).filter(Number.isFinite) : []; }).sort((a, b) => a - b);
+  const top = Math.max(1, all[Math.floor(.99 * (all.length - 1))] || 1), scale = (mapInfo() || {}).scale;
+  if (scale === "share") return {colour: glow(1), lo: 0, hi: 1};
+  return scale === "signed" ? {colour: signed(top), lo: -top, hi: top} : scale === "window" ? {colour: grey, lo: state.level - state.width / 2, hi: state.level + state.width / 2} : {colour: glow(top), lo: 0, hi: top};
+}
+
+function drawMaps() {
+  const info = mapInfo();
+  if (!info) return;
+  const scale = mapScale();
+  for (const card of document.querySelectorAll(".card")) {
+    const pic = mapOf(card.dataset.m), view = card.querySelector('[data-kind="map"]');
+    view.style.visibility = pic ? "visible" : "hidden";
+    if (pic) paint(view.querySelector("canvas"), pic, scale.colour);
+    if (pic && state.zoomed === "map") paint(card.querySelector('[data-kind="zoom"] canvas'), pic, scale.colour, crop(pic));
+  }
+  const v = Float32Array.from({length: 256}, (_, i) => scale.lo + (scale.hi - scale.lo) * i / 255);
+  paint($("bar-map"), {w: 256, h: 1, v}, scale.colour);
+  $("ends-map").textContent = `${Math.round(scale.lo)} to ${Math.round(scale.hi)} ${info.unit}`;
+  $("map-name").textContent = info.label;
+  $("mapnote").textContent = `Third row, ${info.label}: ${info.note || ""}.`;
+}
+
 // place is the pixel of the full image under the pointer.
 function place(canvas, e) {
   const r = canvas.getBoundingClientRect(), g = data.report.geometry;
@@ -84,6 +116,10 @@ function startImages() {
   options($("range"), [50, 100, 200, 500, 1000].map((v) => [v, v]));
   options($("side"), [.125, .25, .5].map((k) => Math.round(k * width)).map((v) => [v, v]));
   state.against = $("against").value;
+  if ($("map")) {
+    state.map = $("map").value;
+    $("map").addEventListener("change", () => { state.map = $("map").value; redraw(); });
+  }
   $("range").value = state.range;
   $("side").value = Math.round(.25 * width);
   state.square.side = Number($("side").value);
