@@ -47,6 +47,8 @@ type Resampler struct {
 	z, z0, zt, zy, eps, noise, hint []float32 // latents
 	xt, x                           []float32 // images
 	dy                              []float32 // data
+	levels                          []float64
+	cond                            Condition
 }
 
 // Sample writes one sample of u given the data, in normalised units: a warm
@@ -55,18 +57,20 @@ type Resampler struct {
 // to the latent by difference, and fresh noise (after ReSample, Song et al.
 // 2024, with the changes that docs/results.md ablates). warm is the image to
 // start from, fbp the network's other condition (nil: the unconditional prior);
-// stream names the random
-// numbers of a step.
+// stream names the random numbers of a step. A second call for data of the same
+// size allocates nothing.
 func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm, fbp []float32, stream func(step uint32) ct.Stream, progress func(step int)) error {
 	r.allocate(data.Len())
-	levels := Levels(r.Opt.Start, r.Opt.End, r.Opt.Steps)
+	r.levels = appendLevels(r.levels[:0], r.Opt.Start, r.Opt.End, r.Opt.Steps)
+	levels := r.levels
 	if err := r.Model.Encode(ctx, r.zy, warm); err != nil {
 		return err
 	}
 	var cond *Condition
 	if fbp != nil {
 		copy(r.hint, r.zy)
-		cond = &Condition{Image: fbp, Start: r.hint}
+		r.cond = Condition{Image: fbp, Start: r.hint}
+		cond = &r.cond
 	}
 	r.renoise(levels[0], levels[0], 1, stream(0))
 	for i, l := range levels {

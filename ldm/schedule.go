@@ -13,12 +13,16 @@ func amplitudes(l float64) (signal, noise float64) {
 
 // Levels are n log noise-to-signal ratios, uniform from start to end.
 func Levels(start, end float64, n int) []float64 {
-	l := make([]float64, n)
-	for i := range l {
-		l[i] = start
+	return appendLevels(make([]float64, 0, n), start, end, n)
+}
+
+func appendLevels(l []float64, start, end float64, n int) []float64 {
+	for i := range n {
+		v := start
 		if n > 1 {
-			l[i] += (end - start) * float64(i) / float64(n-1)
+			v += (end - start) * float64(i) / float64(n-1)
 		}
+		l = append(l, v)
 	}
 	return l
 }
