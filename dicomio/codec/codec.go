@@ -42,7 +42,8 @@ func unsupported(format string, a ...any) error { return &UnsupportedError{fmt.S
 
 // decoders are the code streams by transfer syntax.
 var decoders = map[string]func(data []byte, f Frame) ([]byte, error){
-	RLE: decodeRLE,
+	RLE: decodeRLE, JPEGBaseline: decodeJPEG, JPEGExtended: decodeJPEG, JPEGLossless: decodeJPEG, JPEGLossless1: decodeJPEG,
+	JPEGLS: decodeJPEGLS, JPEGLSNear: decodeJPEGLS,
 }
 
 // Supported says whether Decode knows a transfer syntax.

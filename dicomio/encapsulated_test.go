@@ -1,0 +1,170 @@
+package dicomio
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// framePixels reads the decoded bytes of a file's frame, and its HU.
+func framePixels(t *testing.T, name string, b []byte) ([]byte, *file, error) {
+	t.Helper()
+	l, err := preflight(name, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ds, err := parseHeader(name, l.header)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &header{file: name, ds: ds}
+	im := h.imageOf()
+	if h.err != nil {
+		return nil, nil, h.err
+	}
+	px, err := im.decode(name, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := readFile(name, b)
+	return px, f, err
+}
+
+func testFile(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "compressed", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// nearly are files whose pixels are allowed to differ from another decoder's: the
+// irreversible wavelet is computed in floating point.
+var nearly = map[string]int{"j2k.97-u12.dcm": 1}
+
+// TestCompressed: every compressed file has the pixels of its uncompressed source,
+// or of its maker's own decoder where compression loses something.
+func TestCompressed(t *testing.T) {
+	names, err := filepath.Glob("testdata/compressed/*-*.dcm")
+	if err != nil || len(names) < 25 {
+		t.Fatalf("%d files (%v)", len(names), err)
+	}
+	for _, path := range names {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			base := filepath.Base(path)
+			px, f, err := framePixels(t, base, testFile(t, base))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := base[strings.LastIndex(base, "-")+1:]
+			want, wantHU, err := framePixels(t, source, testFile(t, source))
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := os.ReadFile(strings.TrimSuffix(path, ".dcm") + ".raw")
+			lossy := err == nil
+			if lossy {
+				want = raw
+			}
+			if strings.HasPrefix(base, "big") {
+				px = swapped(px)
+			}
+			if d := largest(px, want, f.image.allocated); d > nearly[base] || len(px) != len(want) {
+				t.Fatalf("%d bytes, off by up to %d; want %d bytes, off by %d", len(px), d, len(want), nearly[base])
+			}
+			for i, v := range f.slice.HU {
+				if !lossy && v != wantHU.slice.HU[i] {
+					t.Fatalf("pixel %d: %g HU, uncompressed %g", i, v, wantHU.slice.HU[i])
+				}
+			}
+		})
+	}
+}
+
+func swapped(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i := range b {
+		out[i] = b[i^1]
+	}
+	return out
+}
+
+// largest is the largest difference of two frames of words.
+func largest(a, b []byte, bits int) int {
+	d := 0
+	for i := 0; i+bits/8 <= min(len(a), len(b)); i += bits / 8 {
+		x, y := int(a[i]), int(b[i])
+		if bits == 16 {
+			x, y = int(binary.LittleEndian.Uint16(a[i:])), int(binary.LittleEndian.Uint16(b[i:]))
+		}
+		d = max(d, x-y, y-x)
+	}
+	return d
+}
+
+// TestCompressedTruncation: a compressed file cut anywhere is an error.
+func TestCompressedTruncation(t *testing.T) {
+	for _, name := range []string{"rle-s16.dcm", "rle.fragments-u12.dcm", "rle.extended-s16.dcm", "deflated-s16.dcm", "wrapped-u12.dcm"} {
+		b := testFile(t, name)
+		for n := 132; n < len(b)-8; n += 61 {
+			f, err := readFile(name, b[:n])
+			if err == nil && f.skip == "" {
+				t.Errorf("%s cut after %d of %d bytes: read without an error", name, n, len(b))
+			}
+		}
+	}
+}
+
+// replaced gives a test file with the n-th occurrence of old replaced.
+func replaced(t *testing.T, name string, old, with []byte) []byte {
+	t.Helper()
+	b := testFile(t, name)
+	if !bytes.Contains(b, old) {
+		t.Fatalf("%s has no % x", name, old)
+	}
+	return bytes.Replace(b, old, with, 1)
+}
+
+var (
+	pixelTag  = []byte{0xE0, 0x7F, 0x10, 0x00, 'O', 'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF}
+	emptyBOT  = []byte{0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0}
+	delimiter = []byte{0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0}
+)
+
+func join(b ...[]byte) []byte { return bytes.Join(b, nil) }
+
+func TestEncapsulationRefused(t *testing.T) {
+	const base = "wrapped-u12.dcm" // its offset table is empty
+	rows := []byte{0x28, 0, 0x10, 0, 'U', 'S', 2, 0}
+	tests := []struct {
+		name string
+		b    []byte
+		want string
+		kind any
+	}{
+		{"a syntax nobody knows", replaced(t, base, []byte("1.2.840.10008.1.2.1.98"), []byte("1.2.840.10008.1.2.9.98")), "transfer syntax 1.2.840.10008.1.2.9.98 (unknown) is not supported; decompress", &UnsupportedError{}},
+		{"no table", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, delimiter)), "without an offset table", &FormatError{}},
+		{"no fragment", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, emptyBOT, delimiter)), "without a fragment", &FormatError{}},
+		{"two frames", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, emptyBOT[:4], []byte{8, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0})), "2 frames: multi-frame objects are not supported", &UnsupportedError{}},
+		{"a table of 3 bytes", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, emptyBOT[:4], []byte{3, 0, 0, 0, 0, 0, 0})), "basic offset table is wrong", &FormatError{}},
+		{"an element inside", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, []byte{0x28, 0, 0x10, 0, 0, 0, 0, 0})), "(0028,0010) Rows inside encapsulated pixel data", &FormatError{}},
+		{"a length", replaced(t, base, pixelTag, join(pixelTag[:8], []byte{8, 0, 0, 0})), "needs fragments", &FormatError{}},
+		{"fragments of a plain file", replaced(t, "u12.dcm", []byte{0xE0, 0x7F, 0x10, 0, 'O', 'W', 0, 0, 0, 0x18, 0, 0}, pixelTag), "uncompressed transfer syntax", &FormatError{}},
+		{"too few bytes", replaced(t, base, join(rows, []byte{48, 0}), join(rows, []byte{49, 0})), "the file is cut", &FormatError{}},
+		{"RLE of fewer rows", replaced(t, "rle-u12.dcm", join(rows, []byte{48, 0}), join(rows, []byte{49, 0})), "RLE pixel data: RLE segment 1: ends after", &FormatError{}},
+		{"an extended length", replaced(t, "rle.extended-s16.dcm", []byte{0xE0, 0x7F, 2, 0, 'O', 'V', 0, 0, 8, 0, 0, 0}, []byte{0xE0, 0x7F, 2, 0, 'O', 'V', 0, 0, 0, 0, 0, 0x10}), "the file is cut or wrong", &FormatError{}},
+	}
+	for _, tt := range tests {
+		_, err := readFile("x", tt.b)
+		f, u := (*FormatError)(nil), (*UnsupportedError)(nil)
+		_, isFormat := tt.kind.(*FormatError)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.As(err, &f) != isFormat || errors.As(err, &u) == isFormat {
+			t.Errorf("%s: %T %v, want %T %q", tt.name, err, err, tt.kind, tt.want)
+		}
+	}
+}
