@@ -30,11 +30,29 @@ func (j *job) writeReport(ctx context.Context, r *report.Report) error {
 	if err := f.Sync(); err != nil {
 		return outputErr(err)
 	}
+	if err := j.writeMontage(ctx, r); err != nil {
+		return err
+	}
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
 	return outputErr(os.WriteFile(j.out.path(reportJSON), append(b, '\n'), 0o644))
+}
+
+func (j *job) writeMontage(ctx context.Context, r *report.Report) error {
+	f, err := os.OpenFile(j.out.path(montageFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return outputErr(err)
+	}
+	defer f.Close()
+	if err := report.WriteMontage(ctx, f, r, j.pictures()); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return outputErr(err)
+	}
+	return outputErr(f.Sync())
 }
 
 // pictures gives the report the slices that it shows.
