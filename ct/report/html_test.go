@@ -22,12 +22,15 @@ func small() (*Report, Pictures) {
 		for i := range 2 {
 			m.Slices = append(m.Slices, Slice{Index: i, Label: "s", Seconds: 1, Metrics: Metrics{PSNR: Number(20 + 10*float64(k) + float64(i)), Chi2: Number(1)}})
 		}
+		if name == "tv" {
+			m.Maps = []MapInfo{{Name: "sd", Label: "spread", Unit: "HU", Scale: "positive"}}
+		}
 		r.Methods = append(r.Methods, m)
 	}
 	r.Finish()
 	return r, func(int) (Picture, error) {
 		hu, data := make([]float32, grid.Len()), make([]float32, geo.Len())
-		return Picture{Reference: hu, Sinogram: data, Methods: []MethodPicture{{HU: hu, Residual: data}, {HU: hu, Residual: data}}}, nil
+		return Picture{Reference: hu, Sinogram: data, Methods: []MethodPicture{{HU: hu, Residual: data}, {HU: hu, Residual: data, Maps: map[string][]float32{"sd": hu}}}}, nil
 	}
 }
 
