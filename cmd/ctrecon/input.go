@@ -57,6 +57,9 @@ func openSeries(ctx context.Context, c *cli.Context, path string) (*study, error
 	if err != nil {
 		return nil, inputErr(err)
 	}
+	if c.IsSet("reference") {
+		return nil, usagef("--reference: a CT series is its own reference")
+	}
 	s := all[0]
 	st := &study{series: s, simulated: true, grid: s.Grid, muWater: muWater(c, ct.MuWater), notes: s.Notes}
 	if len(all) > 1 {

@@ -53,7 +53,10 @@ func openSinogram(c *cli.Context, path string) (*study, error) {
 	if scan.Fan != nil {
 		read = st.rebin(scan, first)
 	}
-	return st, st.fromSinogram(c, scan, read)
+	if err := st.fromSinogram(c, scan, read); err != nil {
+		return nil, err
+	}
+	return st, st.setReference(c, rows)
 }
 
 // rebin makes parallel views of a fan-beam scan.

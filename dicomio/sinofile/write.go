@@ -129,6 +129,21 @@ func WriteSinogram(path string, s *ct.Sinogram) error {
 	return WriteSidecar(path+".json", sc)
 }
 
+// WriteStack writes path (.npy, [slice][view][bin], nepers) of n slices with one
+// geometry, and its sidecar path.json, which proposes grid for the images.
+func WriteStack(path string, data []float32, n int, geo ct.Geometry, noise ct.Noise, grid ct.Grid, muWater float64) error {
+	if err := WriteNPY(path, data, n, geo.Views(), geo.Bins); err != nil {
+		return err
+	}
+	sc := SidecarOf(&ct.Sinogram{Geometry: geo, Noise: noise})
+	sc.Axes = []string{"row", "view", "bin"}
+	sc.MuWater = &muWater
+	if grid.W == grid.H && grid.DX == grid.DY {
+		sc.ImageSize, sc.PixelSize = &grid.W, &grid.DX
+	}
+	return WriteSidecar(path+".json", sc)
+}
+
 // deadMask is 1 where nothing was measured.
 func deadMask(s *ct.Sinogram) []float32 {
 	m := make([]float32, len(s.Data))
