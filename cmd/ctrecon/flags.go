@@ -27,6 +27,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "reference", Usage: "ground truth for the metrics: HU as .npy or a DICOM series at `PATH`", Category: catJob},
 		&cli.Uint64Flag{Name: "seed", Usage: "of simulated noise and of samples", Value: 1, Category: catJob},
 		&cli.IntFlag{Name: "workers", Usage: "slices at a time (default: one a core)", Category: catJob},
+		&cli.IntFlag{Name: "check-views", Usage: "keep `N` views of the middle slice from the methods and compare their prediction (default: 2 with the diffusion model, else 0)", Category: catJob},
 	}
 }
 

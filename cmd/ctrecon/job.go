@@ -60,6 +60,9 @@ func runJob(ctx context.Context, c *cli.Context, st *study, methods []string) er
 		return err
 	}
 	defer j.closeStores()
+	if err := j.holdOut(ctx); err != nil {
+		return err
+	}
 	if err := j.writeSeries(ctx); err != nil {
 		return err
 	}

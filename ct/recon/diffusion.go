@@ -147,6 +147,11 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 			return err
 		}
 		m.acc.add(u)
+		if job.Sample != nil {
+			img := ct.NewImage(job.Grid)
+			d.toMu(img.Pix, u)
+			job.Sample(img)
+		}
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ type Slice struct {
 	Sino    ct.Sinogram
 	MuWater float64 // 1/mm
 	Seed    uint64
+	// Sample hears of every sample of a method that draws them: mu on the grid of
+	// its model. Nil for nobody.
+	Sample func(ct.Image)
 }
 
 // Progress tells how far a slice is; misfit is the chi-square per datum, NaN
