@@ -13,6 +13,8 @@ const (
 	JPEGLossless1 = "1.2.840.10008.1.2.4.70"
 	JPEGLS        = "1.2.840.10008.1.2.4.80"
 	JPEGLSNear    = "1.2.840.10008.1.2.4.81"
+	JPEG2000Exact = "1.2.840.10008.1.2.4.90"
+	JPEG2000      = "1.2.840.10008.1.2.4.91"
 )
 
 // MaxPixels bounds a frame: nothing larger is allocated, whatever a header says.
@@ -43,7 +45,7 @@ func unsupported(format string, a ...any) error { return &UnsupportedError{fmt.S
 // decoders are the code streams by transfer syntax.
 var decoders = map[string]func(data []byte, f Frame) ([]byte, error){
 	RLE: decodeRLE, JPEGBaseline: decodeJPEG, JPEGExtended: decodeJPEG, JPEGLossless: decodeJPEG, JPEGLossless1: decodeJPEG,
-	JPEGLS: decodeJPEGLS, JPEGLSNear: decodeJPEGLS,
+	JPEGLS: decodeJPEGLS, JPEGLSNear: decodeJPEGLS, JPEG2000Exact: decodeJPEG2000, JPEG2000: decodeJPEG2000,
 }
 
 // Supported says whether Decode knows a transfer syntax.

@@ -123,7 +123,7 @@ def main():
     wrap(to, "wrapped", "u12", src["u12"], "1.2.840.10008.1.2.1.98", src["u12"].PixelData)
     rle = pydicom.dcmread(to / "rle-s16.dcm")
     wrap(to, "rle.extended", "s16", rle, "1.2.840.10008.1.2.5", next(pydicom.encaps.generate_frames(rle.PixelData, number_of_frames=1)), extended=True)
-    jpeg2000(to, "j2k.tiles", "u12", src["u12"], tile_size=(24, 20), num_resolutions=3, progression="RPCL")
+    jpeg2000(to, "j2k.tiles", "u8", src["u8"], tile_size=(24, 20), num_resolutions=3, progression="RPCL")
     jpeg2000(to, "j2k.precincts", "u12", src["u12"], precinct_size=(32, 32), codeblock_size=(16, 8), progression="PCRL")
     jpeg2000(to, "j2k.layers", "u8", src["u8"], quality_layers=[20, 8, 3], quality_mode="rates", progression="CPRL")
     jpeg2000(to, "j2k.97", "u12", src["u12"], irreversible=True, quality_layers=[4], progression="RLCP")
