@@ -14,7 +14,12 @@ import (
 	"syscall"
 )
 
+// gcPercent keeps the heap near what is in use: volumes are most of it, and
+// nothing is allocated where time is spent.
+const gcPercent = 25
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
