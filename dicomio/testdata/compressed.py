@@ -1,9 +1,9 @@
 """Makes the compressed slices of testdata/compressed again, with other people's
-encoders: dcmtk, GDCM and OpenJPEG (through pydicom, pylibjpeg and Pillow), CharLS.
+encoders: dcmtk, GDCM and OpenJPEG (its own program, and through Pillow).
 
     ctrecon phantom thorax --size 64 --out /tmp/ph
-    apt-get install dcmtk libgdcm-tools
-    pip install pydicom==3.0.2 pylibjpeg-openjpeg pylibjpeg-rle pyjpegls pillow
+    apt-get install dcmtk libgdcm-tools libopenjp2-tools
+    pip install pydicom==3.0.2 numpy pillow
     python compressed.py /tmp/ph/dicom/0001.dcm compressed
 
 Sources are the phantom with noise, 48 rows of 64, as s16 (signed, 16 bits), u12
@@ -97,6 +97,17 @@ def jpeg2000(to, made, src, ds, **options):
     wrap(to, made, src, ds, "1.2.840.10008.1.2.4.91", buf.getvalue(), raw=raw)
 
 
+def openjpeg(to, made, src, ds, *options):
+    """A reversible code stream of opj_compress, for what Pillow has no option."""
+    plain, packed = to / "plain.rawl", to / "plain.j2k"
+    plain.write_bytes(ds.PixelData)
+    form = f"{COLS},{ROWS},1,{ds.BitsStored},{'s' if ds.PixelRepresentation else 'u'}"
+    subprocess.run(["opj_compress", "-i", plain, "-o", packed, "-F", form, *options], check=True, stdout=subprocess.DEVNULL)
+    wrap(to, made, src, ds, "1.2.840.10008.1.2.4.90", packed.read_bytes())
+    plain.unlink()
+    packed.unlink()
+
+
 def main():
     to = pathlib.Path(sys.argv[2])
     src = sources(pydicom.dcmread(sys.argv[1]), to)
@@ -127,6 +138,11 @@ def main():
     jpeg2000(to, "j2k.precincts", "u12", src["u12"], precinct_size=(32, 32), codeblock_size=(16, 8), progression="PCRL")
     jpeg2000(to, "j2k.layers", "u8", src["u8"], quality_layers=[20, 8, 3], quality_mode="rates", progression="CPRL")
     jpeg2000(to, "j2k.97", "u12", src["u12"], irreversible=True, quality_layers=[4], progression="RLCP")
+    openjpeg(to, "j2k.bypass", "s16", src["s16"], "-M", "1", "-b", "32,32")
+    openjpeg(to, "j2k.styles", "s16", src["s16"], "-M", "63", "-b", "16,16")
+    openjpeg(to, "j2k.causal", "u12", src["u12"], "-M", "10", "-b", "64,4", "-p", "RLCP")
+    openjpeg(to, "j2k.offsets", "u12", src["u12"], "-d", "3,5", "-T", "2,1", "-t", "17,23", "-n", "4", "-SOP", "-EPH", "-r", "30,10,1", "-p", "PCRL", "-c", "[16,16],[8,16]")
+    openjpeg(to, "j2k.parts", "u8", src["u8"], "-r", "8,4,1", "-TP", "L", "-TLM", "-PLT", "-n", "1")
 
 
 main()
