@@ -3,7 +3,7 @@ GO ?= go
 PYTHON ?= python3
 ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench ort
+.PHONY: build try test vet test-go test-purego cross bench ort test-train
 
 build: ctrecon
 
@@ -12,7 +12,9 @@ ctrecon: FORCE
 FORCE:
 
 # A phantom, re-measured with 25 views, reconstructed; ends with DICOM, a report and the numbers.
+# Without the diffusion model where ONNX Runtime cannot be fetched.
 try: build
+	-@$(MAKE) --no-print-directory ort
 	./ctrecon phantom --slices 3 --force thorax
 	./ctrecon --angles 25 --force thorax
 
@@ -30,6 +32,15 @@ test-purego:
 
 cross:
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./radon/... ./ct/solve/... ./phantoms/... ./dicomio/...
+
+# The training code, every command for two steps on synthetic slices. PyTorch comes with pip (5 GB).
+test-train: .venv/train.done
+	go build -o ldm/train/conditions/conditions ./ldm/train/conditions
+	cd ldm/train && OMP_NUM_THREADS=1 ../../.venv/bin/python -m pytest -q tests
+.venv/train.done: ldm/train/requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q -r $< pytest
+	touch $@
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/...
