@@ -53,7 +53,7 @@ def resample(prior, problem, start, cond, levels, r2, rz2, rng, flag=1.0, eta=1.
     encode = lambda u: prior.encode(torch.from_numpy(np.clip(u, -1, 1))[None, None])
     al, si = diffusion.alpha_sigma(levels[0])
     hint = encode(start)
-    z = al * hint + si * torch.from_numpy(normal(z.shape))
+    z = al * hint + si * torch.from_numpy(normal(hint.shape))
     for i, l in enumerate(levels):
         zt = prior.denoise(z, l, cond, flag, hint)
         zt = zt + perturb * float(np.sqrt(rz2[i])) * torch.from_numpy(normal(zt.shape))

@@ -43,8 +43,8 @@ def test_autoencoder_from_its_weights(kw):
 
 
 @pytest.mark.parametrize("kw", [
-    dict(width=(16, 32, 32, 64), blocks=1, latent=4, cond=True), dict(width=(16, 32), blocks=2, latent=8, cond=False),
-    dict(width=(32, 16, 16), blocks=3, latent=4, cond=True), dict(width=(16,), blocks=2, latent=4, cond=False)])
+    dict(width=(16, 32, 32, 64), blocks=1, latent=4, cond=True, start=False), dict(width=(16, 32), blocks=2, latent=8, cond=False, start=False),
+    dict(width=(32, 16, 16), blocks=3, latent=4, cond=True, start=True), dict(width=(16,), blocks=2, latent=4, cond=False, start=False)])
 def test_unet_from_its_weights(kw):
     net = model.UNet(**kw)
     assert model.unet_shape(net.state_dict()) == kw
@@ -105,7 +105,7 @@ def test_levels_are_stratified():
 class Oracle(torch.nn.Module):
     """The exact v-network of the prior N(0, 1): v = alpha n - sigma z is independent of alpha z + sigma n, so its mean is 0."""
 
-    def forward(self, z, lognsr, cond, flag):
+    def forward(self, z, lognsr, cond, flag, start):
         return torch.zeros_like(z)
 
 
