@@ -51,6 +51,7 @@ type packetReader struct {
 	acc, n uint // bits of the header
 	cut    bool
 	body   []packetBody
+	visits int // of code blocks, that are left
 }
 
 // packetBody is what a header announces.
@@ -131,6 +132,9 @@ func (p *packetReader) packet(s *j2kResolution, k, layer int) error {
 
 // grid reads what a header says of the code blocks of one band.
 func (p *packetReader) grid(g *blockGrid, band *j2kBand, layer int) error {
+	if p.visits -= len(g.blocks); p.visits < 0 {
+		return wrong("JPEG 2000: packet at byte %d: too many layers for so few pixels", p.at)
+	}
 	for i := range g.blocks {
 		b := &g.blocks[i]
 		if b.seen {

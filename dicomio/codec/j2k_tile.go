@@ -186,9 +186,16 @@ func (c *j2kCoding) order(res []*j2kResolution, t area) []packetPlace {
 	return out
 }
 
+// A tile's packets may visit visitsFree code blocks, and visitsPixel for each pixel:
+// 256 layers of the smallest blocks.
+const (
+	visitsFree  = 1 << 14
+	visitsPixel = 16
+)
+
 // packets reads all packets of a tile, in the order of its progression.
 func (c *j2kCoding) packets(res []*j2kResolution, t area, data []byte) error {
-	p := &packetReader{b: data, c: c}
+	p := &packetReader{b: data, c: c, visits: visitsFree + visitsPixel*t.w()*t.h()}
 	each := func(r, layer int) error {
 		for k := range res[r].precincts {
 			if err := p.packet(res[r], k, layer); err != nil {
