@@ -89,7 +89,7 @@ func (f *FanFBP) taps(opt FBPOptions) []float64 {
 	bin, pixel := f.fan.atAxis(f.geo.BinSize), min(f.grid.DX, f.grid.DY)
 	half := 0
 	if bin < 0.6*pixel {
-		half = int(math.Round(pixel/bin-1)/2 + 0.5)
+		half = int(math.Ceil(pixel/bin/2 - 0.5))
 	}
 	taps := rampTaps(f.geo.Bins+half, opt.Window, opt.Cutoff)
 	if f.fan.Curved {
@@ -105,7 +105,8 @@ func (f *FanFBP) taps(opt FBPOptions) []float64 {
 	out := make([]float64, f.geo.Bins)
 	for n := range out {
 		for j := -half; j <= half; j++ {
-			out[n] += taps[max(n+j, -n-j)] / float64(2*half+1)
+			part := min(1, pixel/bin/2+0.5-math.Abs(float64(j))) // of bin j below the pixel
+			out[n] += taps[max(n+j, -n-j)] * part * bin / pixel
 		}
 	}
 	return out

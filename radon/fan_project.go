@@ -68,7 +68,9 @@ func NewFanProjector(grid ct.Grid, geo ct.Geometry, fan Fan) (*FanProjector, err
 	return p, nil
 }
 
-// fanSub is the number of rays of a bin of the given width at the axis.
+// fanSub is the number of rays of a bin of the given width at the axis: one a
+// pixel. The interpolation is as wide as two pixels, and more rays blur more than
+// they average (TestFanAnalytic: 1.41e-2 with one ray, 1.75e-2 with two).
 func fanSub(grid ct.Grid, width float64) int {
 	return max(1, min(maxRays, int(math.Ceil(width/min(grid.DX, grid.DY)-0.05))))
 }
