@@ -51,6 +51,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 	}
 	for _, n := range m.nodes {
 		b.node(n)
+		b.note(n)
 	}
 	b.mark(m.nodes, wrt)
 	info = Info{Inputs: inputs, Forward: len(m.nodes)}
@@ -66,6 +67,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 	for _, w := range wrt {
 		info.Outputs = append(info.Outputs, b.result(w))
 	}
+	b.prune(info.Outputs)
 	info.Reverse = len(b.nodes)
 	return b.encode(m, info), info, nil
 }
@@ -74,7 +76,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 func start(m *model, shapes map[string][]int64) (*builder, []Port, error) {
 	b := &builder{
 		inference: &inference{opset: m.opset, values: map[string]*value{}, hints: map[string]*port{}},
-		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, sums: map[string][]string{},
+		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, maker: map[string]*node{}, views: map[string][]string{}, sums: map[string][]string{},
 	}
 	for _, t := range m.inits {
 		b.define("initializer", t.name, &value{typ: t.typ, shape: t.dims, konst: readable(t)})
@@ -211,7 +213,7 @@ func (b *builder) result(w string) Port {
 	out := b.free("d_" + w)
 	v := b.val(w)
 	b.define("gradient", out, v)
-	b.nodes = append(b.nodes, &node{op: "Identity", name: b.name("Identity"), in: []string{g}, out: []string{out}})
+	b.push(&node{op: "Identity", name: b.name("Identity"), in: []string{g}, out: []string{out}})
 	return Port{out, v.typ, v.shape}
 }
 

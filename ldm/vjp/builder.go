@@ -14,8 +14,10 @@ type builder struct {
 	made   int
 	nodes  []*node
 	inits  []*tensor
-	known  map[string]string // constants by content
-	active map[string]bool   // tensors that depend on what is asked for
+	maker  map[string]*node    // what makes a tensor, of the graph and ours
+	views  map[string][]string // reshaped forms of a tensor
+	known  map[string]string   // constants by content
+	active map[string]bool     // tensors that depend on what is asked for
 	sums   map[string][]string
 }
 
@@ -32,7 +34,7 @@ func (b *builder) op(op string, in []string, attrs ...attribute) string {
 	n := &node{op: op, name: out, in: in, out: []string{out}, attrs: attrs}
 	b.node(n)
 	b.val(out) // stops when the rule made something that is not supported
-	b.nodes = append(b.nodes, n)
+	b.push(n)
 	return out
 }
 
@@ -43,6 +45,47 @@ func (b *builder) sub(x, y string) string                     { return b.op("Sub
 func (b *builder) div(x, y string) string                     { return b.op("Div", []string{x, y}) }
 func (b *builder) neg(x string) string                        { return b.un("Neg", x) }
 func (b *builder) typ(name string) Type                       { return b.val(name).typ }
+
+func (b *builder) push(n *node) {
+	b.nodes = append(b.nodes, n)
+	b.note(n)
+}
+
+// note remembers what makes a tensor, for rules that look at their surroundings.
+func (b *builder) note(n *node) {
+	for _, o := range n.out {
+		b.maker[o] = n
+	}
+	if n.key() == "Reshape" && b.values[n.out[0]].why == nil {
+		root := b.root(n.out[0])
+		b.views[root] = append(b.views[root], n.out[0])
+	}
+}
+
+// madeBy is the node that makes a tensor when it is the operator op, else nil.
+func (b *builder) madeBy(op, name string) *node {
+	if n := b.maker[name]; n != nil && n.key() == op {
+		return n
+	}
+	return nil
+}
+
+// prune drops nodes and constants that a later rule made needless.
+func (b *builder) prune(outs []Port) {
+	live := map[string]bool{}
+	for _, p := range outs {
+		live[p.Name] = true
+	}
+	for _, n := range slices.Backward(b.nodes) {
+		if live[n.out[0]] {
+			for _, x := range n.in {
+				live[x] = true
+			}
+		}
+	}
+	b.nodes = slices.DeleteFunc(b.nodes, func(n *node) bool { return !live[n.out[0]] })
+	b.inits = slices.DeleteFunc(b.inits, func(t *tensor) bool { return !live[t.name] })
+}
 
 // constant adds an initializer; equal ones are shared while they are small.
 func (b *builder) constant(t *tensor) string {
@@ -73,11 +116,23 @@ func (b *builder) number(x string, v float64) string {
 
 func (b *builder) scale(x string, v float64) string { return b.mul(x, b.number(x, v)) }
 
-func (b *builder) reshape(x string, shape ...int64) string {
-	if slices.Equal(b.shape(x), shape) {
-		return x
+// root is the tensor of which x is a reshaped view.
+func (b *builder) root(x string) string {
+	for r := b.madeBy("Reshape", x); r != nil; r = b.madeBy("Reshape", x) {
+		x = r.in[0]
 	}
-	return b.op("Reshape", []string{x, b.constant(intTensor(shape))})
+	return x
+}
+
+// reshape gives x the shape, by a view that is there when there is one.
+func (b *builder) reshape(x string, shape ...int64) string {
+	root := b.root(x)
+	for _, v := range append([]string{x, root}, b.views[root]...) {
+		if slices.Equal(b.shape(v), shape) {
+			return v
+		}
+	}
+	return b.op("Reshape", []string{root, b.constant(intTensor(shape))})
 }
 
 func (b *builder) transpose(x string, perm ...int64) string {
@@ -91,12 +146,13 @@ func (b *builder) expand(x string, shape []int64) string {
 	return b.op("Expand", []string{x, b.constant(intTensor(shape))})
 }
 
-// reduce sums or averages over axes and keeps them with length 1.
-func (b *builder) reduce(op, x string, axes []int64) string {
+// reduce sums or averages over axes and keeps them with length 1, or not.
+func (b *builder) reduce(op, x string, axes []int64, keep bool) string {
+	dims := attrInt("keepdims", int64(truth(keep)))
 	if op == "ReduceSum" || b.opset >= 18 {
-		return b.op(op, []string{x, b.constant(intTensor(axes))}, attrInt("keepdims", 1))
+		return b.op(op, []string{x, b.constant(intTensor(axes))}, dims)
 	}
-	return b.un(op, x, attrInts64("axes", axes), attrInt("keepdims", 1))
+	return b.un(op, x, attrInts64("axes", axes), dims)
 }
 
 // unbroadcast is the transpose of broadcasting shape to g's: it sums over the
@@ -111,7 +167,7 @@ func (b *builder) unbroadcast(g string, shape []int64) string {
 		}
 	}
 	if len(axes) > 0 {
-		g = b.reduce("ReduceSum", g, axes)
+		g = b.reduce("ReduceSum", g, axes, true)
 	}
 	return b.reshape(g, shape...)
 }
@@ -195,6 +251,10 @@ func (b *builder) sweep(nodes []*node) {
 	}
 }
 
+// within is what a rule gives for an input whose share another input's gradient
+// holds.
+const within = "\x00"
+
 // gradient adds what the rule of a node gives to the sums of its inputs. An
 // input that is wanted and gets nothing is an error, never a silent zero.
 func (b *builder) gradient(n *node, g []string) {
@@ -209,7 +269,7 @@ func (b *builder) gradient(n *node, g []string) {
 	}
 	gx := op.grad(b, n, g)
 	for i, x := range n.in {
-		if x == "" || !b.active[x] {
+		if x == "" || !b.active[x] || i < len(gx) && gx[i] == within {
 			continue
 		}
 		if i >= len(gx) || gx[i] == "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"ctrecon/ldm/onnx"
@@ -129,8 +130,8 @@ func library(t testing.TB) {
 // runner is a gradient graph in a session.
 type runner struct {
 	t    testing.TB
-	s    *onnx.Session
-	info Info
+	S    *onnx.Session
+	Info Info
 }
 
 func ports(list []Port) []onnx.Port {
@@ -155,39 +156,39 @@ func newRunner(t testing.TB, model []byte, wrt ...string) *runner {
 	return &runner{t, s, info}
 }
 
-func (r *runner) in(name string) []float32 {
-	for i, p := range r.info.Inputs {
+func (r *runner) In(name string) []float32 {
+	for i, p := range r.Info.Inputs {
 		if p.Name == name {
-			return r.s.In(i)
+			return r.S.In(i)
 		}
 	}
-	r.t.Fatalf("no input %s in %v", name, r.info.Inputs)
+	r.t.Fatalf("no input %s in %v", name, r.Info.Inputs)
 	return nil
 }
 
-func (r *runner) out(name string) []float32 {
-	for i, p := range r.info.Outputs {
+func (r *runner) Out(name string) []float32 {
+	for i, p := range r.Info.Outputs {
 		if p.Name == name {
-			return r.s.Out(i)
+			return r.S.Out(i)
 		}
 	}
-	r.t.Fatalf("no output %s in %v", name, r.info.Outputs)
+	r.t.Fatalf("no output %s in %v", name, r.Info.Outputs)
 	return nil
 }
 
-func (r *runner) run() {
-	if err := r.s.Run(context.Background()); err != nil {
+func (r *runner) Run() {
+	if err := r.S.Run(context.Background()); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // value is <dy, y> summed over the outputs that have a cotangent, in double.
 func (r *runner) value() float64 {
-	r.run()
+	r.Run()
 	sum := 0.0
-	for _, p := range r.info.Inputs {
-		if len(p.Name) > 2 && p.Name[:2] == "d_" {
-			sum += dot(r.in(p.Name), r.out(p.Name[2:]))
+	for _, p := range r.Info.Inputs {
+		if strings.HasPrefix(p.Name, "d_") {
+			sum += dot(r.In(p.Name), r.Out(p.Name[2:]))
 		}
 	}
 	return sum
@@ -202,8 +203,8 @@ func dot(a, b []float32) float64 {
 }
 
 // derivative of <dy, y> along v at x by the five-point formula, error O(h^4).
-func (r *runner) derivative(x string, v []float32, h float64) float64 {
-	at := r.in(x)
+func (r *runner) Derivative(x string, v []float32, h float64) float64 {
+	at := r.In(x)
 	keep := append([]float32(nil), at...)
 	defer copy(at, keep)
 	f := func(k float64) float64 {
@@ -225,11 +226,11 @@ func fillNormal(rng *rand.Rand, dst []float32) {
 // the largest difference over the largest gradient.
 func (r *runner) worst(x string, h float64) float64 {
 	r.value()
-	g := append([]float32(nil), r.out("d_"+x)...)
+	g := append([]float32(nil), r.Out("d_"+x)...)
 	v, worst, largest := make([]float32, len(g)), 0.0, 0.0
 	for i := range g {
 		v[i] = 1
-		d := r.derivative(x, v, h)
+		d := r.Derivative(x, v, h)
 		v[i] = 0
 		worst, largest = max(worst, math.Abs(d-float64(g[i]))), max(largest, math.Abs(d))
 	}

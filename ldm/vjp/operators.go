@@ -83,6 +83,8 @@ func linearOperators() map[string]*operator {
 		"GlobalAveragePool":     {min: 1, max: 1, infer: inferGlobalPool, grad: gradGlobalPool},
 		"ReduceMean":            {min: 1, max: 2, infer: inferReduce, grad: gradReduce},
 		"ReduceSum":             {min: 1, max: 2, infer: inferReduce, grad: gradReduce},
+		"ReduceMax":             {min: 1, max: 2, infer: inferReduce},
+		"ReduceMin":             {min: 1, max: 2, infer: inferReduce},
 		"Softmax":               {min: 1, max: 1, infer: inferLast, grad: gradSoftmax},
 		"LogSoftmax":            {min: 1, max: 1, infer: inferLast, grad: gradLogSoftmax},
 		"InstanceNormalization": {min: 3, max: 3, infer: inferChannels, grad: gradInstanceNorm},

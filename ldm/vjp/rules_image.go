@@ -1,6 +1,7 @@
 package vjp
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -10,24 +11,19 @@ import (
 //
 //	(g - mean(g) - xhat mean(g xhat)) / sqrt(var + eps)
 //
-// xhat may be given when the graph has it. The variance is the mean of a product:
-// ONNX Runtime's ReduceSumSquare sums in sequence and loses a digit and a half.
-// Half precision is computed in single, as the norms themselves are.
-func (b *builder) normGrad(x, g, xhat string, axes []int64, eps float64) string {
+// The variance is the mean of a product: ONNX Runtime's ReduceSumSquare sums in
+// sequence and loses a digit and a half. Half precision is computed in single, as
+// the norms themselves are.
+func (b *builder) normGrad(x, g string, axes []int64, eps float64) string {
 	typ := b.typ(x)
 	if typ == Float16 {
 		x, g = b.cast(x, Float), b.cast(g, Float)
-		if xhat != "" {
-			xhat = b.cast(xhat, Float)
-		}
 	}
-	mean := func(v string) string { return b.reduce("ReduceMean", v, axes) }
+	mean := func(v string) string { return b.reduce("ReduceMean", v, axes, true) }
 	xc := b.sub(x, mean(x))
 	sd := b.un("Sqrt", b.add(mean(b.mul(xc, xc)), b.number(x, eps)))
 	rstd := b.un("Reciprocal", sd)
-	if xhat == "" {
-		xhat = b.mul(xc, rstd)
-	}
+	xhat := b.mul(xc, rstd)
 	t := b.mul(xhat, mean(b.mul(g, xhat)))
 	return b.cast(b.mul(rstd, b.sub(b.sub(g, mean(g)), t)), typ)
 }
@@ -61,14 +57,107 @@ func (b *builder) constantly(name string, v float64) bool {
 // gradInstanceNorm: a GroupNorm exported below opset 21 has scale 1 and bias 0,
 // so that its output is xhat itself.
 func gradInstanceNorm(b *builder, n *node, g []string) []string {
-	x, scale, d, xhat := n.in[0], n.in[1], g[0], ""
-	rank := len(b.shape(x))
-	if !b.constantly(scale, 1) {
-		d = b.mul(d, b.perChannel(scale, rank))
-	} else if b.constantly(n.in[2], 0) {
-		xhat = n.out[0]
+	x, scale, d := n.in[0], n.in[1], g[0]
+	rank, eps := len(b.shape(x)), n.float("epsilon", 1e-5)
+	unit := b.constantly(scale, 1)
+	if unit && b.constantly(n.in[2], 0) && b.typ(x) != Float16 {
+		return []string{b.unitNormGrad(x, n.out[0], d, eps)}
 	}
-	return []string{b.normGrad(x, d, xhat, from(2, rank), n.float("epsilon", 1e-5))}
+	if !unit {
+		d = b.mul(d, b.perChannel(scale, rank))
+	}
+	return []string{b.normGrad(x, d, from(2, rank), eps)}
+}
+
+// unitNormGrad is normGrad where the graph has xhat, both [N, G, ...] with a row a
+// group. It writes four tensors where the formula has nine operators, since ONNX
+// Runtime's time goes into writing. With g = w g0, w a channel's weight,
+//
+//	gx = (r w) g0 - ((r m2) xhat + r m1),  m1 = mean(w g0),  m2 = mean(w g0 xhat)
+//
+// in which w g0 is never formed, all in the inner brackets are numbers of a
+// channel or group, and the outer bracket is one BatchNormalization.
+func (b *builder) unitNormGrad(x, xhat, g string, eps float64) string {
+	shape := b.shape(x)
+	N, G := shape[0], shape[1]
+	g0, toGroups, toChannels := b.channelWeights(g, G)
+	full := b.shape(g0)
+	spread := func(v, matrix string) string {
+		if matrix == "" {
+			return v
+		}
+		return b.op("MatMul", []string{v, matrix})
+	}
+	mean := func(v string) string { return spread(b.numbers("ReduceMean", v), toGroups) }
+	r := b.inverseDeviation(x, xhat, eps)
+	m1, m2 := mean(g0), mean(b.mul(g0, b.reshape(xhat, full...)))
+	bracket := b.affine(b.reshape(xhat, 1, N*G, count("", shape[2:])), b.mul(r, m2), b.mul(r, m1))
+	factor := slices.Repeat([]int64{1}, len(full))
+	copy(factor, full[:2])
+	gx := b.sub(b.mul(g0, b.reshape(spread(r, toChannels), factor...)), b.reshape(bracket, full...))
+	return b.reshape(gx, shape...)
+}
+
+// numbers reduces each [n, c] of v to a number: [C] for one image, else [N, C].
+// One image gives vectors, which BatchNormalization takes as they are.
+func (b *builder) numbers(op, v string) string {
+	shape := b.shape(v)
+	axes := from(2, len(shape))
+	if shape[0] == 1 {
+		axes = append([]int64{0}, axes...)
+	}
+	return b.reduce(op, v, axes, false)
+}
+
+// inverseDeviation is 1/sqrt(var + eps) of each row of x from its normalised
+// form: the range of xhat over the range of x, which only reads and has no
+// cancellation. A row without a range has the variance 0.
+func (b *builder) inverseDeviation(x, xhat string, eps float64) string {
+	const tiny = 1e-25
+	reach := func(v string, floor float64) string {
+		return b.add(b.sub(b.numbers("ReduceMax", v), b.numbers("ReduceMin", v)), b.number(x, floor))
+	}
+	return b.div(reach(xhat, tiny/math.Sqrt(eps)), reach(x, tiny))
+}
+
+// affine is scale*x + shift with one number a channel of x = [1, C, ...], in one
+// pass.
+func (b *builder) affine(x, scale, shift string) string {
+	const eps = 1e-5 // the smallest that CUDA takes
+	channels := b.shape(x)[1]
+	vector := func(v float64) string {
+		return b.constant(realTensor(b.typ(x), []int64{channels}, slices.Repeat([]float64{v}, int(channels))...))
+	}
+	return b.op("BatchNormalization", []string{x, b.reshape(scale, channels), b.reshape(shift, channels), vector(0), vector(1 - eps)}, attrFloat("epsilon", eps))
+}
+
+// channelWeights finds that g is a product w*g0 of a gradient and one constant a
+// channel, reshaped into G groups, as the affine part of a GroupNorm leaves it.
+// Then toGroups [C, G] weighs channels and averages them over groups, and
+// toChannels [G, C] gives a group's number to its channels, weighed. Both are ""
+// and g0 is g when g is nothing of the kind.
+func (b *builder) channelWeights(g string, G int64) (g0, toGroups, toChannels string) {
+	m := b.madeBy("Mul", b.root(g))
+	if m == nil {
+		return g, "", ""
+	}
+	full, part, k := b.shape(m.in[0]), b.shape(m.in[1]), b.val(m.in[1]).konst
+	lead := len(full) - len(part) // the weight may lack the first axis
+	if k == nil || len(full) < 3 || lead < 0 || lead > 1 || lead == 0 && part[0] != 1 {
+		return g, "", ""
+	}
+	w, ok := k.reals()
+	if C := full[1]; !ok || full[0] != b.shape(g)[0] || part[1-lead] != C || int64(len(w)) != C || C%G != 0 {
+		return g, "", ""
+	}
+	C := int64(len(w))
+	down, up := make([]float64, C*G), make([]float64, C*G)
+	for c := range C {
+		row := c / (C / G)
+		down[c*G+row], up[row*C+c] = w[c]/float64(C/G), w[c]
+	}
+	typ := b.typ(g)
+	return m.in[0], b.constant(realTensor(typ, []int64{C, G}, down...)), b.constant(realTensor(typ, []int64{G, C}, up...))
 }
 
 // gradGroupNorm: scale and bias are a group's in opset 18, a channel's in 21.
@@ -81,14 +170,14 @@ func gradGroupNorm(b *builder, n *node, g []string) []string {
 	} else {
 		d = b.mul(b.reshape(d, flat...), b.perChannel(scale, 3))
 	}
-	gx := b.normGrad(b.reshape(x, flat...), d, "", []int64{2}, n.float("epsilon", 1e-5))
+	gx := b.normGrad(b.reshape(x, flat...), d, []int64{2}, n.float("epsilon", 1e-5))
 	return []string{b.reshape(gx, shape...)}
 }
 
 func gradLayerNorm(b *builder, n *node, g []string) []string {
 	x, rank := n.in[0], len(b.shape(n.in[0]))
 	axes := from(n.axis(n.int("axis", -1), rank), rank)
-	return []string{b.normGrad(x, b.mul(g[0], n.in[1]), "", axes, n.float("epsilon", 1e-5))}
+	return []string{b.normGrad(x, b.mul(g[0], n.in[1]), axes, n.float("epsilon", 1e-5))}
 }
 
 // gradBatchNorm is that of inference: a scale and a shift a channel.

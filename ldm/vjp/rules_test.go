@@ -244,15 +244,15 @@ func TestRules(t *testing.T) {
 			g := newGraph(18, tt.shape...)
 			r := newRunner(t, g.model(tt.make(g)), "x")
 			rng := rand.New(rand.NewPCG(3, 4))
-			fillNormal(rng, r.in("x"))
-			awayFromKinks(r.in("x"))
-			fillNormal(rng, r.in("d_y"))
+			fillNormal(rng, r.In("x"))
+			awayFromKinks(r.In("x"))
+			fillNormal(rng, r.In("d_y"))
 			if e := r.worst("x", 0.02); !(e < 1e-4) {
 				t.Errorf("gradient is off by %.2g of its largest element", e)
 			} else {
 				t.Logf("%.1e", e)
 			}
-			if got := r.info.Outputs[1]; got.Name != "d_x" || !slices.Equal(got.Shape, tt.shape) {
+			if got := r.Info.Outputs[1]; got.Name != "d_x" || !slices.Equal(got.Shape, tt.shape) {
 				t.Errorf("gradient is %v, want d_x of %v", got, tt.shape)
 			}
 		})
@@ -297,8 +297,8 @@ func TestRulesByOpset(t *testing.T) {
 			g := newGraph(tt.opset, image...)
 			r := newRunner(t, g.model(tt.make(g)), "x")
 			rng := rand.New(rand.NewPCG(5, 6))
-			fillNormal(rng, r.in("x"))
-			fillNormal(rng, r.in("d_y"))
+			fillNormal(rng, r.In("x"))
+			fillNormal(rng, r.In("d_y"))
 			if e := r.worst("x", 0.02); !(e < 1e-4) {
 				t.Errorf("gradient is off by %.2g of its largest element", e)
 			}
@@ -320,15 +320,15 @@ func TestSeveralPorts(t *testing.T) {
 	}
 	model := g.encode([]Port{{"q", Float, nil}, {"p", Float, nil}, {"s", Float, nil}, {"x", Float, nil}})
 	r := newRunner(t, model, "w", "u")
-	if got := names(r.info.Inputs); got != "x, u, w, d_q, d_p, d_s" {
+	if got := names(r.Info.Inputs); got != "x, u, w, d_q, d_p, d_s" {
 		t.Errorf("inputs %s", got)
 	}
-	if got := names(r.info.Outputs); got != "q, p, s, x, d_w, d_u" {
+	if got := names(r.Info.Outputs); got != "q, p, s, x, d_w, d_u" {
 		t.Errorf("outputs %s", got)
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
-	for i := range r.info.Inputs {
-		fillNormal(rng, r.s.In(i))
+	for i := range r.Info.Inputs {
+		fillNormal(rng, r.S.In(i))
 	}
 	for _, x := range []string{"u", "w"} {
 		if e := r.worst(x, 0.02); !(e < 1e-4) {
@@ -371,10 +371,10 @@ func TestHalfWeights(t *testing.T) {
 	for i, m := range models {
 		r := newRunner(t, m, "x")
 		rng := rand.New(rand.NewPCG(9, 9))
-		fillNormal(rng, r.in("x"))
-		fillNormal(rng, r.in("d_y"))
-		r.run()
-		got[i] = slices.Clone(r.out("d_x"))
+		fillNormal(rng, r.In("x"))
+		fillNormal(rng, r.In("d_y"))
+		r.Run()
+		got[i] = slices.Clone(r.Out("d_x"))
 	}
 	if !slices.Equal(got[0], got[1]) {
 		t.Error("float16 weights and their values in float32 give different gradients")
