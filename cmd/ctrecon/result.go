@@ -11,7 +11,7 @@ import (
 	"ctrecon/ct"
 	"ctrecon/ct/recon"
 	"ctrecon/ct/report"
-	"ctrecon/radon"
+	"ctrecon/ct/solve"
 )
 
 // writeReport writes report.json and report.html.
@@ -57,14 +57,14 @@ func (j *job) writeMontage(ctx context.Context, r *report.Report) error {
 
 // pictures gives the report the slices that it shows.
 func (j *job) pictures() report.Pictures {
-	var a *radon.Projector
+	var a solve.LinearOperator
 	return func(i int) (report.Picture, error) {
 		s, err := j.st.measure(i)
 		if err != nil {
 			return report.Picture{}, err
 		}
 		if a == nil {
-			if a, err = recon.NewProjector(j.st.grid, s.Sino.Geometry); err != nil {
+			if a, err = recon.NewProjector(j.st.grid, s.Sino.Geometry, s.Fan); err != nil {
 				return report.Picture{}, err
 			}
 		}

@@ -18,6 +18,8 @@ const modelError = 0.004
 type linearData struct {
 	A           solve.LinearOperator
 	ridge       *solve.Ridge
+	cgls        *solve.CGLS // made when first used
+	unit        float64
 	gain, shift float64
 	y, w, yd    []float32
 	mu, sino    []float32
@@ -25,11 +27,18 @@ type linearData struct {
 
 var _ ldm.DataTerm = (*linearData)(nil)
 
-func newLinearData(a solve.LinearOperator, ridge *solve.Ridge, s *ct.Sinogram, muWater float64, rng ldm.Range) *linearData {
+func newLinearData(a solve.LinearOperator, ridge *solve.Ridge, s *ct.Sinogram, muWater, pixel float64, rng ldm.Range) *linearData {
 	m, n := a.Dims()
 	d := &linearData{A: a, ridge: ridge, gain: muWater * rng.Half / 1000, shift: (1000 + rng.Mid) / rng.Half, y: s.Data,
 		w: make([]float32, m), yd: make([]float32, m), mu: make([]float32, n), sino: make([]float32, m)}
 	whitenModel(s, d.w)
+	sum, n := 0.0, 0
+	for _, w := range d.w {
+		if w > 0 {
+			sum, n = sum+float64(w), n+1
+		}
+	}
+	d.unit = float64(max(1, n)) / sum / (d.gain * pixel)
 	return d
 }
 
@@ -85,3 +94,39 @@ func (d *linearData) Chi2(u []float32) float64 {
 	}
 	return sum / float64(max(1, n))
 }
+
+var _ ldm.GradientTerm = (*linearData)(nil)
+
+// Gradient writes gain A'W W(A mu - y), that of half the sum of squares, and
+// returns their mean.
+func (d *linearData) Gradient(g, u []float32) float64 {
+	d.toMu(d.mu, u)
+	d.A.Apply(d.sino, d.mu)
+	sum, n := 0.0, 0
+	for i, w := range d.w {
+		z := w * (d.sino[i] - d.y[i])
+		if w > 0 {
+			sum, n = sum+float64(z)*float64(z), n+1
+		}
+		d.sino[i] = w * z
+	}
+	d.A.Adjoint(g, d.sino)
+	for i := range g {
+		g[i] *= float32(d.gain)
+	}
+	return sum / float64(max(1, n))
+}
+
+// LeastSquares is CGLS in mu.
+func (d *linearData) LeastSquares(ctx context.Context, u, u0 []float32, iters int) error {
+	if d.cgls == nil {
+		d.cgls = solve.NewCGLS(d.A)
+	}
+	d.toMu(d.mu, u0)
+	_, err := d.cgls.Solve(ctx, d.mu, solve.Data{Y: d.y, W: d.w}, solve.CGLSOptions{MaxIter: iters})
+	d.toUnit(u, d.mu)
+	return err
+}
+
+// Unit is one standard deviation of the data in units of u times pixels.
+func (d *linearData) Unit() float64 { return d.unit }

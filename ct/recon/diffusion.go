@@ -14,7 +14,8 @@ import (
 	"ctrecon/radon"
 )
 
-// diffusion averages samples of a latent diffusion model under data consistency.
+// diffusion averages samples of a latent diffusion model under data consistency,
+// drawn by one of the samplers of package ldm.
 // TV is the warm start; it and FBP with a Hann window are what the network is
 // conditioned on. The model works on its own grid (modelGrid).
 type diffusion struct {
@@ -23,11 +24,11 @@ type diffusion struct {
 	opt    Options
 	tv     *solve.TV
 	ridge  *solve.Ridge
-	f      *radon.FBP
+	f      backprojection
 	fine   finePlan
 	bundle *models.Bundle
-	net    *models.Network
-	r      ldm.Resampler
+	s      ldm.Sampler
+	about  []Setting
 	acc    moments
 }
 
@@ -37,7 +38,7 @@ func (m *diffusion) Name() string { return m.name }
 
 // load opens the model once.
 func (m *diffusion) load() (err error) {
-	if m.net != nil {
+	if m.s != nil {
 		return nil
 	}
 	if m.bundle = m.opt.Model; m.bundle == nil {
@@ -45,17 +46,9 @@ func (m *diffusion) load() (err error) {
 			return &ModelError{err}
 		}
 	}
-	if m.net, err = models.Load(m.bundle, onnx.Options{Threads: max(1, m.opt.Threads), Device: m.opt.Device}); err != nil {
+	if err = m.makeSampler(onnx.Options{Threads: max(1, m.opt.Threads), Device: m.opt.Device}); err != nil {
 		return &ModelError{err}
 	}
-	o := ldm.DefaultOptions()
-	if m.opt.Samples > 0 {
-		o.Samples = m.opt.Samples
-	}
-	if m.opt.Steps > 0 {
-		o.Steps = m.opt.Steps
-	}
-	m.r = ldm.Resampler{Model: m.net, Table: m.bundle.Errors(m.bundle.Conditioned()), Opt: o}
 	return nil
 }
 
@@ -66,7 +59,7 @@ func (m *diffusion) ready(coarse *Slice) error {
 		return err
 	}
 	m.tv, m.ridge = solve.NewTV(m.A, coarse.Grid.W, coarse.Grid.H), solve.NewRidge(m.A)
-	m.f, err = radon.NewFBP(coarse.Grid, coarse.Sino.Geometry, radon.FBPOptions{Window: radon.Hann})
+	m.f, err = newBackprojection(coarse, radon.Hann)
 	return err
 }
 
@@ -85,12 +78,12 @@ func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Res
 	coarse := job
 	coarse.Grid = modelGrid(job.Grid, m.bundle.Dims())
 	if coarse.Grid != job.Grid {
-		coarse.Sino = binned(job.Sino, coarse.Grid)
+		coarse.Sino = binned(job.Sino, coarse.Grid, job.Fan)
 	}
 	if err := m.ready(&coarse); err != nil {
 		return Result{}, err
 	}
-	d := newLinearData(m.A, m.ridge, &coarse.Sino, job.MuWater, m.bundle.Range())
+	d := newLinearData(m.A, m.ridge, &coarse.Sino, job.MuWater, coarse.Grid.DX, m.bundle.Range())
 	fbp, warm, err := m.conditions(ctx, &coarse, d)
 	if err != nil {
 		return Result{}, err
@@ -114,7 +107,7 @@ func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Res
 // conditions are FBP and TV as normalised images.
 func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (fbp, warm []float32, err error) {
 	fbp, warm = make([]float32, job.Grid.Len()), make([]float32, job.Grid.Len())
-	m.f.Reconstruct(fbp, job.Sino)
+	m.f.reconstruct(fbp, job.Sino)
 	o := solve.TVOptions{Lambda: tvLambda, Scale: job.MuWater, MaxIter: tvIterations}
 	if _, err := m.tv.Solve(ctx, warm, whiten(&job.Sino, m.w), o); err != nil {
 		return nil, nil, err
@@ -130,10 +123,10 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 
 // sample draws the samples; their moments are left in acc.
 func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, warm []float32, p Progress) error {
-	if !m.bundle.Conditioned() {
+	if !m.conditioned() {
 		fbp = nil
 	}
-	k, steps := m.r.Opt.Samples, m.r.Opt.Steps
+	k, steps := m.samples(), m.s.Steps()
 	u := make([]float32, job.Grid.Len())
 	m.acc.reset(len(u))
 	for s := range k {
@@ -143,7 +136,7 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 				p(s*steps+i, k*steps, math.NaN())
 			}
 		}
-		if err := m.r.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
+		if err := m.s.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
 			return err
 		}
 		m.acc.add(u)
@@ -158,11 +151,11 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 
 // describe names what was used, and what speaks against trusting it.
 func (m *diffusion) describe(job *Slice) Result {
-	o, b := m.r.Opt, m.bundle
-	r := Result{Iterations: o.Samples * o.Steps, Settings: []Setting{
-		{"model", fmt.Sprintf("%s %s (%.12s)", b.Name, b.Version, b.SHA256)},
-		{"samples", fmt.Sprint(o.Samples)}, {"steps", fmt.Sprintf("%d from log-NSR %g to %g", o.Steps, o.Start, o.End)}, {"seed", fmt.Sprint(job.Seed)},
+	b := m.bundle
+	r := Result{Iterations: m.samples() * m.s.Steps(), Settings: []Setting{
+		{"model", fmt.Sprintf("%s %s (%.12s)", b.Name, b.Version, b.SHA256)}, {"samples", fmt.Sprint(m.samples())}, {"seed", fmt.Sprint(job.Seed)},
 	}}
+	r.Settings = append(r.Settings, m.about...)
 	if px := b.PixelMM; px.Max > 0 && (job.Grid.DX < px.Min*0.95 || job.Grid.DX > px.Max*1.05) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("pixels of %.3g mm: the model was trained on %.3g to %.3g mm", job.Grid.DX, px.Min, px.Max))
 	}

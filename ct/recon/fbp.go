@@ -13,7 +13,30 @@ type fbp struct {
 	plan
 	name   string
 	window radon.Window
-	f      *radon.FBP
+	f      backprojection
+}
+
+// backprojection is FBP of parallel beams or of a fan, planned for one geometry.
+type backprojection struct {
+	reconstruct func(dst []float32, s ct.Sinogram)
+	coverage    string // how the views cover what is needed
+	limited     bool   // whether something is missing
+}
+
+// newBackprojection plans FBP of the slice's geometry.
+func newBackprojection(job *Slice, w radon.Window) (backprojection, error) {
+	if job.Fan != nil {
+		f, err := radon.NewFanFBP(job.Grid, job.Sino.Geometry, *job.Fan, radon.FBPOptions{Window: w})
+		if err != nil {
+			return backprojection{}, err
+		}
+		return backprojection{f.Reconstruct, f.Coverage().String(), f.Coverage().Limited()}, nil
+	}
+	f, err := radon.NewFBP(job.Grid, job.Sino.Geometry, radon.FBPOptions{Window: w})
+	if err != nil {
+		return backprojection{}, err
+	}
+	return backprojection{f.Reconstruct, f.Coverage().String(), f.Coverage().Limited()}, nil
 }
 
 func newFBP(name string, w radon.Window) *fbp { return &fbp{name: name, window: w} }
@@ -30,15 +53,15 @@ func (m *fbp) Reconstruct(ctx context.Context, job Slice, _ Progress) (Result, e
 		return Result{}, err
 	}
 	if fresh {
-		if m.f, err = radon.NewFBP(job.Grid, job.Sino.Geometry, radon.FBPOptions{Window: m.window}); err != nil {
+		if m.f, err = newBackprojection(&job, m.window); err != nil {
 			return Result{}, err
 		}
 	}
 	img := ct.NewImage(job.Grid)
-	m.f.Reconstruct(img.Pix, job.Sino)
-	r := Result{Settings: []Setting{{"filter", string(m.window)}, {"coverage", m.f.Coverage().String()}}}
-	if m.f.Coverage().Limited() {
-		r.Warnings = append(r.Warnings, m.f.Coverage().String())
+	m.f.reconstruct(img.Pix, job.Sino)
+	r := Result{Settings: []Setting{{"filter", string(m.window)}, {"coverage", m.f.coverage}}}
+	if m.f.limited {
+		r.Warnings = append(r.Warnings, m.f.coverage)
 	}
 	return m.finish(&job, img, start, r), nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"ctrecon/ct"
+	"ctrecon/ct/solve"
 	"ctrecon/radon"
 )
 
@@ -33,7 +34,7 @@ func HoldOut(ctx context.Context, m Method, job Slice, views []int) ([]HeldOut, 
 	job.Sino = Noisy(job.Sino)
 	held := job.Sino.Subset(views)
 	job.Sino = job.Sino.Subset(others(job.Sino.Views(), views))
-	p := projections{geo: held.Geometry}
+	p := projections{geo: held.Geometry, fan: job.Fan}
 	job.Sample = p.add
 	r, err := m.Reconstruct(ctx, job, nil)
 	if err != nil {
@@ -66,8 +67,9 @@ func others(n int, without []int) []int {
 // projections are the moments of images projected along some views.
 type projections struct {
 	geo  ct.Geometry
+	fan  *radon.Fan
 	grid ct.Grid
-	a    *radon.Projector
+	a    solve.LinearOperator
 	sino []float32
 	m    moments
 	err  error
@@ -76,7 +78,7 @@ type projections struct {
 // add takes one image, mu in 1/mm.
 func (p *projections) add(img ct.Image) {
 	if p.a == nil || p.grid != img.Grid {
-		if p.a, p.err = NewProjector(img.Grid, p.geo); p.err != nil {
+		if p.a, p.err = NewProjector(img.Grid, p.geo, p.fan); p.err != nil {
 			return
 		}
 		p.grid, p.sino = img.Grid, make([]float32, p.geo.Len())

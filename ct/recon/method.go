@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ctrecon/ct"
+	"ctrecon/radon"
 )
 
 // Method reconstructs slices. It stops within a second of ctx ending, with
@@ -21,9 +22,12 @@ type Method interface {
 
 // Slice is the work of one slice.
 type Slice struct {
-	Index   int // in the series; names the random numbers of the slice
-	Grid    ct.Grid
-	Sino    ct.Sinogram
+	Index int // in the series; names the random numbers of the slice
+	Grid  ct.Grid
+	Sino  ct.Sinogram
+	// Fan is nil for parallel beams. Else Sino's angles are those of the source,
+	// and its bins and their spacing lie on the detector.
+	Fan     *radon.Fan
 	MuWater float64 // 1/mm
 	Seed    uint64
 	// Sample hears of every sample of a method that draws them: mu on the grid of

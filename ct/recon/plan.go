@@ -6,6 +6,7 @@ import (
 
 	"ctrecon/ct"
 	"ctrecon/ct/metrics"
+	"ctrecon/ct/solve"
 	"ctrecon/radon"
 )
 
@@ -13,7 +14,8 @@ import (
 type plan struct {
 	grid    ct.Grid
 	geo     ct.Geometry
-	A       *radon.Projector
+	fan     *radon.Fan // nil for parallel beams
+	A       solve.LinearOperator
 	w, sino []float32
 }
 
@@ -23,15 +25,33 @@ type plan struct {
 const phases = 8
 
 // NewProjector plans the projector that the methods use, so that residuals are
-// measured with it too.
-func NewProjector(grid ct.Grid, geo ct.Geometry) (*radon.Projector, error) {
-	return radon.New(grid, geo, radon.Options{Phases: phases})
+// measured with it too. fan is nil for parallel beams.
+func NewProjector(grid ct.Grid, geo ct.Geometry, fan *radon.Fan) (solve.LinearOperator, error) {
+	if fan == nil {
+		return operator(radon.New(grid, geo, radon.Options{Phases: phases}))
+	}
+	return operator(radon.NewFanProjector(grid, geo, *fan))
+}
+
+// operator keeps a nil pointer from becoming an operator that is not nil.
+func operator[T solve.LinearOperator](a T, err error) (solve.LinearOperator, error) {
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // fits says whether the plan serves the slice.
 func (p *plan) fits(job *Slice) bool {
-	return p.A != nil && p.grid == job.Grid && p.geo.Bins == job.Sino.Bins && p.geo.BinSize == job.Sino.BinSize &&
+	return p.A != nil && p.grid == job.Grid && sameFan(p.fan, job.Fan) && p.geo.Bins == job.Sino.Bins && p.geo.BinSize == job.Sino.BinSize &&
 		p.geo.Offset == job.Sino.Offset && slices.Equal(p.geo.Angles, job.Sino.Angles)
+}
+
+func sameFan(a, b *radon.Fan) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 // prepare checks the slice and plans its projector; fresh says whether the plan
@@ -47,11 +67,11 @@ func (p *plan) prepare(job *Slice) (fresh bool, err error) {
 	if p.fits(job) {
 		return false, nil
 	}
-	a, err := NewProjector(job.Grid, job.Sino.Geometry)
+	a, err := NewProjector(job.Grid, job.Sino.Geometry, job.Fan)
 	if err != nil {
 		return false, err
 	}
-	*p = plan{grid: job.Grid, geo: job.Sino.Geometry, A: a, w: make([]float32, job.Sino.Len()), sino: make([]float32, job.Sino.Len())}
+	*p = plan{grid: job.Grid, geo: job.Sino.Geometry, fan: job.Fan, A: a, w: make([]float32, job.Sino.Len()), sino: make([]float32, job.Sino.Len())}
 	return true, nil
 }
 

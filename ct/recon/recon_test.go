@@ -34,9 +34,9 @@ func thorax(t testing.TB, views int, sigma float64) (Slice, []float32) {
 
 func classical() []string {
 	var out []string
-	for _, n := range Names() {
-		if n != "resample" {
-			out = append(out, n)
+	for _, m := range Methods() {
+		if !m.Model {
+			out = append(out, m.Name)
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	"ctrecon/ct"
 	"ctrecon/ct/solve"
+	"ctrecon/ldm"
 )
 
 // finePlan is the image's own grid where it is not the model's.
@@ -27,9 +28,10 @@ func (m *diffusion) refine(ctx context.Context, job *Slice, from ct.Grid, d *lin
 	}
 	img := ct.NewImage(job.Grid)
 	enlarge(img.Pix, job.Grid, m.acc.mean(), from)
-	fine := newLinearData(f.A, f.ridge, &job.Sino, job.MuWater, m.bundle.Range())
-	r2, _ := m.r.Table.At(m.r.Opt.End)
-	if err := fine.Solve(ctx, img.Pix, img.Pix, nil, r2*m.r.Opt.R2Scale, m.r.Opt.EndTol, m.r.Opt.EndIters); err != nil {
+	fine := newLinearData(f.A, f.ridge, &job.Sino, job.MuWater, job.Grid.DX, m.bundle.Range())
+	o := ldm.DefaultOptions()
+	r2, _ := m.bundle.Errors(m.bundle.Conditioned()).At(o.End)
+	if err := fine.Solve(ctx, img.Pix, img.Pix, nil, r2*o.R2Scale, o.EndTol, o.EndIters); err != nil {
 		return Result{}, err
 	}
 	fine.toMu(img.Pix, img.Pix)

@@ -24,6 +24,11 @@ var registry = []Info{
 	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", false, func(Options) Method { return &tikhonov{} }},
 	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", false, func(Options) Method { return &tv{} }},
 	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", true, func(o Options) Method { return newDiffusion("resample", o) }},
+	{"resample-paper", "ReSample (paper)", "ReSample as published, one sample, unconditional", "Song et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("resample-paper", o) }},
+	{"latent-dps", "Latent-DPS", "posterior sampling by gradients through network and decoder", "Chung et al., ICLR 2023; Song et al. 2024", true, func(o Options) Method { return newDiffusion("latent-dps", o) }},
+	{"dds", "DDS", "decoded estimate corrected by a few conjugate gradients", "Chung et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("dds", o) }},
+	{"diffpir", "DiffPIR", "decoded estimate corrected by a proximal step", "Zhu et al., CVPRW 2023", true, func(o Options) Method { return newDiffusion("diffpir", o) }},
+	{"pnp", "PnP", "plug-and-play ADMM with the model as denoiser", "Venkatakrishnan et al. 2013", true, func(o Options) Method { return newDiffusion("pnp", o) }},
 }
 
 // Names lists the methods.

@@ -5,6 +5,7 @@ import (
 
 	"ctrecon/ct"
 	"ctrecon/ldm"
+	"ctrecon/radon"
 )
 
 // modelGrid is the grid on which a model of d's size sees the image: the image's
@@ -20,9 +21,14 @@ func modelGrid(g ct.Grid, d ldm.Dims) ct.Grid {
 
 // binned averages groups of bins so that they come near the pixels of g, whose
 // discretisation would else be taken for noise. Bins at the edges that fill no
-// group are dropped: half a group at most on each side.
-func binned(s ct.Sinogram, g ct.Grid) ct.Sinogram {
-	f := int(math.Min(g.DX, g.DY)/s.BinSize + 1e-6)
+// group are dropped: half a group at most on each side. Bins of a fan beam count as wide
+// as they are at the axis.
+func binned(s ct.Sinogram, g ct.Grid, fan *radon.Fan) ct.Sinogram {
+	size := s.BinSize
+	if fan != nil {
+		size *= fan.SOD / fan.SDD
+	}
+	f := int(math.Min(g.DX, g.DY)/size + 1e-6)
 	if f < 2 || s.Bins < 2*f {
 		return s
 	}

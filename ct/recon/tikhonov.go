@@ -22,7 +22,7 @@ const (
 type tikhonov struct {
 	plan
 	solver *solve.Ridge
-	f      *radon.FBP
+	f      backprojection
 }
 
 func (m *tikhonov) Name() string { return "tikhonov" }
@@ -35,12 +35,12 @@ func (m *tikhonov) Reconstruct(ctx context.Context, job Slice, p Progress) (Resu
 	}
 	if fresh {
 		m.solver = solve.NewRidge(m.A)
-		if m.f, err = radon.NewFBP(job.Grid, job.Sino.Geometry, radon.FBPOptions{Window: radon.Hann}); err != nil {
+		if m.f, err = newBackprojection(&job, radon.Hann); err != nil {
 			return Result{}, err
 		}
 	}
 	img := ct.NewImage(job.Grid)
-	m.f.Reconstruct(img.Pix, job.Sino)
+	m.f.reconstruct(img.Pix, job.Sino)
 	r0 := tikhonovHU / 1000 * job.MuWater
 	rep, err := m.solver.Solve(ctx, img.Pix, whiten(&job.Sino, m.w), img.Pix, solve.RidgeOptions{Rho: 1 / (r0 * r0), Tol: tikhonovTol, MaxIter: tikhonovIterations, Watch: watch(p, tikhonovIterations)})
 	if err != nil {
