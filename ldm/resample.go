@@ -51,6 +51,11 @@ type Resampler struct {
 	cond                            Condition
 }
 
+var _ Sampler = (*Resampler)(nil)
+
+// Steps is the number of noise levels.
+func (r *Resampler) Steps() int { return r.Opt.Steps }
+
 // Sample writes one sample of u given the data, in normalised units: a warm
 // start noised to the first level, then at each level the network's estimate,
 // a draw around it, the data step with the measured error variance, its return

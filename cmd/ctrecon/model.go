@@ -11,6 +11,7 @@ import (
 
 	"ctrecon/ct/recon"
 	"ctrecon/ct/report"
+	"ctrecon/ldm"
 	"ctrecon/ldm/models"
 	"ctrecon/ldm/onnx"
 )
@@ -21,15 +22,20 @@ func modelFlags() []cli.Flag {
 		&cli.StringFlag{Name: "model", Usage: "bundle, a folder or ZIP, at `PATH` (default: the built-in one)", Category: catModel},
 		&cli.StringFlag{Name: "device", Usage: "`auto`, cpu, cuda or cuda:N", Value: "auto", Category: catModel},
 		&cli.IntFlag{Name: "samples", Usage: "average `K` samples (default: 4)", Category: catModel},
-		&cli.IntFlag{Name: "steps", Usage: "`N` noise levels of a sample (default: 20)", Category: catModel},
+		&cli.IntFlag{Name: "steps", Usage: "`N` noise levels of a sample (default: 20; 1000 for resample-paper and latent-dps)", Category: catModel},
+		&cli.StringFlag{Name: "compat", Usage: "resample-paper exactly as the `paper` says or as its released code does (default: the paper with its errors corrected)", Category: catModel},
+		&cli.BoolFlag{Name: "unconditional", Usage: "the network is told nothing but its noisy latent", Category: catModel},
 	}
 }
 
 // modelOptions reads the flags, and opens what they name when a method needs it.
 func modelOptions(c *cli.Context, methods []string) (recon.Options, *report.Model, error) {
-	o := recon.Options{Samples: c.Int("samples"), Steps: c.Int("steps")}
+	o := recon.Options{Samples: c.Int("samples"), Steps: c.Int("steps"), Compat: c.String("compat"), Unconditional: c.Bool("unconditional")}
 	if o.Samples < 0 || o.Samples > 1000 || o.Steps < 0 || o.Steps > 1000 {
 		return o, nil, usagef("--samples %d --steps %d: 1 to 1000 are possible", o.Samples, o.Steps)
+	}
+	if _, ok := (ldm.PaperOptions{}).Compat(o.Compat); !ok {
+		return o, nil, usagef("--compat %s: there is paper and code", o.Compat)
 	}
 	if !needsModel(methods) {
 		return o, nil, nil

@@ -14,7 +14,6 @@ type Network struct {
 	enc, dec, unet *onnx.Session
 	conditioned    bool
 	start          bool // the network takes the latent of the warm start too
-	blank          bool // the conditions' memory is zero
 }
 
 var _ ldm.Model = (*Network)(nil)
@@ -29,7 +28,7 @@ func Load(b *Bundle, o onnx.Options) (*Network, error) {
 	if b.Conditioned() {
 		in = append(in, onnx.Port{Name: "cond", Shape: image}, onnx.Port{Name: "flag", Shape: one})
 	}
-	n := &Network{dims: d, conditioned: b.Conditioned(), start: b.takesStart(), blank: true}
+	n := &Network{dims: d, conditioned: b.Conditioned(), start: b.takesStart()}
 	if n.start {
 		in = append(in, onnx.Port{Name: "start", Shape: latent})
 	}
@@ -76,28 +75,27 @@ func run(ctx context.Context, s *onnx.Session, dst, src []float32) error {
 func (n *Network) Velocity(ctx context.Context, v, z []float32, l float64, cond *ldm.Condition) error {
 	n.unet.In(1)[0] = float32(l)
 	if n.conditioned {
-		n.condition(cond)
+		var start []float32
+		if n.start {
+			start = n.unet.In(4)
+		}
+		fillCondition(cond, n.unet.In(2), n.unet.In(3), start)
 	}
 	return run(ctx, n.unet, v, z)
 }
 
-// condition fills the inputs cond, flag and start.
-func (n *Network) condition(c *ldm.Condition) {
-	image, flag := n.unet.In(2), n.unet.In(3)
-	switch {
-	case c != nil:
-		copy(image, c.Image)
-		if n.start {
-			copy(n.unet.In(4), c.Start)
-		}
-		n.blank, flag[0] = false, 1
-	case !n.blank:
+// fillCondition fills the inputs cond, flag and start (nil where there is none)
+// of a UNet; with flag 0 the others are not looked at, so zeros will do.
+func fillCondition(c *ldm.Condition, image, flag, start []float32) {
+	if c == nil {
 		clear(image)
-		if n.start {
-			clear(n.unet.In(4))
-		}
-		n.blank, flag[0] = true, 0
+		clear(start)
+		flag[0] = 0
+		return
 	}
+	copy(image, c.Image)
+	copy(start, c.Start)
+	flag[0] = 1
 }
 
 // Try runs every network once on zeros and reports values that are not finite.

@@ -1,0 +1,97 @@
+package recon
+
+import (
+	"fmt"
+
+	"ctrecon/ldm"
+	"ctrecon/ldm/models"
+	"ctrecon/ldm/onnx"
+)
+
+// makeSampler opens the networks and makes the sampler of the method's name,
+// with about as what reports say of it.
+func (m *diffusion) makeSampler(o onnx.Options) error {
+	switch m.name {
+	case "resample-paper", "latent-dps":
+		g, err := models.LoadGradients(m.bundle, o)
+		if err != nil {
+			return err
+		}
+		return m.gradientSampler(g)
+	}
+	n, err := models.Load(m.bundle, o)
+	if err != nil {
+		return err
+	}
+	switch m.name {
+	case "dds", "diffpir":
+		opt := ldm.DDSOptions()
+		if m.name == "diffpir" {
+			opt = ldm.DiffPIROptions()
+		}
+		opt.N = m.steps(opt.N)
+		m.say("steps", "%d from log-NSR %g to %g", opt.N, opt.Start, opt.End)
+		m.say("data step", "%d iterations, variance %g, lambda %g, fresh noise %.3g", opt.Iters, opt.R2, opt.Lambda, opt.Fresh)
+		m.s = &ldm.Proximal{Model: n, Opt: opt}
+	case "pnp":
+		opt := ldm.DefaultPnP()
+		opt.N = m.steps(opt.N)
+		m.say("iterations", "%d, denoiser from log-NSR %g to %g, data step variance %g", opt.N, opt.Start, opt.End, opt.R2)
+		m.s = &ldm.PnP{Model: n, Opt: opt}
+	default:
+		opt := ldm.DefaultOptions()
+		opt.Steps = m.steps(opt.Steps)
+		m.say("steps", "%d from log-NSR %g to %g", opt.Steps, opt.Start, opt.End)
+		m.s = &ldm.Resampler{Model: n, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
+	}
+	return nil
+}
+
+// gradientSampler makes those that differentiate the networks.
+func (m *diffusion) gradientSampler(g *models.Gradients) error {
+	if m.name == "latent-dps" {
+		opt := ldm.DefaultLatentDPS()
+		opt.N = m.steps(opt.N)
+		m.say("steps", "%d, zeta %g times the signal's share", opt.N, opt.Zeta)
+		m.s = &ldm.LatentDPS{Model: g, Opt: opt}
+		return nil
+	}
+	opt, ok := ldm.DefaultPaper().Compat(m.opt.Compat)
+	if !ok {
+		return fmt.Errorf("compat %q: there is paper and code", m.opt.Compat)
+	}
+	opt.Steps = m.steps(opt.Steps)
+	m.say("steps", "%d, pixel optimisation from %d, latent from %d, every %d", opt.Steps, opt.Pixel, opt.Latent, opt.Every)
+	m.say("options", "%+v", opt)
+	m.s = &ldm.Paper{Model: g, Opt: opt}
+	return nil
+}
+
+func (m *diffusion) steps(fallback int) int {
+	if m.opt.Steps > 0 {
+		return m.opt.Steps
+	}
+	return fallback
+}
+
+func (m *diffusion) say(name, format string, a ...any) {
+	m.about = append(m.about, Setting{name, fmt.Sprintf(format, a...)})
+}
+
+// samples is the number of samples that are averaged: one for the published
+// samplers, whose results are single samples.
+func (m *diffusion) samples() int {
+	switch {
+	case m.opt.Samples > 0:
+		return m.opt.Samples
+	case m.name == "resample":
+		return ldm.DefaultOptions().Samples
+	}
+	return 1
+}
+
+// conditioned says whether the network is told FBP and TV: the published
+// samplers have an unconditional prior.
+func (m *diffusion) conditioned() bool {
+	return m.bundle.Conditioned() && m.name != "resample-paper" && m.name != "latent-dps" && !m.opt.Unconditional
+}
