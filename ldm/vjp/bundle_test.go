@@ -15,7 +15,10 @@ import (
 	"ctrecon/ldm/vjp"
 )
 
-var write = flag.String("write", "", "folder for the built-in graphs and their gradient graphs, for testdata/compare.py")
+var (
+	write = flag.String("write", "", "folder for the built-in graphs and their gradient graphs, for testdata/compare.py")
+	other = flag.String("model", "", "with -write: other models as FILE=INPUT,...; their gradient graphs are written instead")
+)
 
 func bundled(t testing.TB, role string) []byte {
 	t.Helper()
@@ -80,17 +83,34 @@ func TestWrite(t *testing.T) {
 	if *write == "" {
 		t.Skip("nothing is written without -write DIR")
 	}
-	for role, x := range map[string]string{"decoder": "z", "encoder": "x", "unet": "z"} {
-		model := bundled(t, role)
-		grad, _, err := vjp.Build(model, []string{x})
+	save := func(name string, b []byte) {
+		if err := os.WriteFile(filepath.Join(*write, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gradient := func(name string, model []byte, x string) {
+		grad, info, err := vjp.Build(model, []string{x})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		t.Logf("%s: %d nodes, %d for the gradient", name, info.Forward, info.Reverse)
+		save(name+"_vjp.onnx", grad)
+	}
+	for _, m := range strings.FieldsFunc(*other, func(r rune) bool { return r == ',' }) {
+		file, x, _ := strings.Cut(m, "=")
+		model, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, b := range map[string][]byte{role + ".onnx": model, role + "_vjp.onnx": grad} {
-			if err := os.WriteFile(filepath.Join(*write, name), b, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
+		gradient(strings.TrimSuffix(filepath.Base(file), ".onnx"), model, x)
+	}
+	if *other != "" {
+		return
+	}
+	for role, x := range map[string]string{"decoder": "z", "encoder": "x", "unet": "z"} {
+		model := bundled(t, role)
+		save(role+".onnx", model)
+		gradient(role, model, x)
 	}
 }
 
