@@ -62,8 +62,15 @@ func oneSeries(path, uid string, g []*file) (*Series, error) {
 		}
 		return g[i].slice.Number < g[j].slice.Number
 	})
+	lost := 0
 	for _, f := range g {
 		s.Slices = append(s.Slices, f.slice)
+		if f.lossy {
+			lost++
+		}
+	}
+	if lost > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%d slice(s) were compressed with loss", lost))
 	}
 	s.Tilt = tilt(n)
 	if math.Abs(s.Tilt) > 0.1 {

@@ -247,5 +247,16 @@ func FuzzReadFile(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:400])
+	names, err := filepath.Glob("testdata/compressed/*.dcm")
+	if err != nil || len(names) == 0 {
+		f.Fatalf("%d seeds (%v)", len(names), err)
+	}
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) { readFile("fuzz", b) })
 }

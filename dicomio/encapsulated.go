@@ -42,6 +42,9 @@ var syntaxNames = map[string]string{
 	"1.2.840.10008.1.2.4.203": "HTJ2K", "1.2.840.10008.1.2.4.100": "MPEG-2", "1.2.840.10008.1.2.8.1": "deflated image frame",
 }
 
+// lossy are the transfer syntaxes that may lose something without the header saying so.
+var lossy = map[string]bool{codec.JPEGBaseline: true, codec.JPEGExtended: true, codec.JPEGLSNear: true}
+
 // inflate replaces the data set after byte at by its expansion.
 func inflate(file string, b []byte, at int) ([]byte, error) {
 	packed := b[at:]

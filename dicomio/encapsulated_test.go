@@ -2,10 +2,12 @@ package dicomio
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -166,5 +168,74 @@ func TestEncapsulationRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.As(err, &f) != isFormat || errors.As(err, &u) == isFormat {
 			t.Errorf("%s: %T %v, want %T %q", tt.name, err, err, tt.kind, tt.want)
 		}
+	}
+}
+
+// TestUnnamed: elements that somebody wrote with VR UN are read as the dictionary
+// has them.
+func TestUnnamed(t *testing.T) {
+	want, err := readFile("plain", testFile(t, "u12.dcm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := testFile(t, "rle-u12.dcm")
+	for _, e := range []string{"\x08\x00\x05\x00CS", "\x08\x00\x60\x00CS", "\x20\x00\x32\x00DS", "\x28\x00\x10\x00US", "\x28\x00\x30\x00DS", "\x28\x00\x52\x10DS", "\x28\x00\x53\x10DS"} {
+		i := bytes.Index(b, []byte(e))
+		if i < 0 {
+			t.Fatalf("no element %q", e)
+		}
+		b = join(b[:i+4], []byte{'U', 'N', 0, 0, b[i+6], b[i+7], 0, 0}, b[i+8:])
+	}
+	got, err := readFile("unnamed", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.slice.Position != want.slice.Position || got.pixel != want.pixel || !slices.Equal(got.slice.HU, want.slice.HU) {
+		t.Errorf("position %v, pixels of %v mm; want %v, %v", got.slice.Position, got.pixel, want.slice.Position, want.pixel)
+	}
+}
+
+// TestLossyNote: the reader of a result is told what its source went through.
+func TestLossyNote(t *testing.T) {
+	tests := []struct {
+		name string
+		want bool
+	}{{"baseline-u8", true}, {"near3-u12", true}, {"jls-u12", false}, {"j2k-s16", false}, {"u8", false}}
+	for _, tt := range tests {
+		s, err := ReadSeries(filepath.Join("testdata", "compressed", tt.name+".dcm"), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(s[0].Notes, "1 slice(s) were compressed with loss"); got != tt.want {
+			t.Errorf("%s: notes %q", tt.name, s[0].Notes)
+		}
+	}
+}
+
+func TestInflateBound(t *testing.T) {
+	bomb := func(n int) []byte {
+		var b bytes.Buffer
+		w, _ := flate.NewWriter(&b, 9)
+		w.Write(make([]byte, n))
+		w.Close()
+		return b.Bytes()
+	}
+	tests := []struct {
+		name string
+		b    []byte
+		want string
+	}{
+		{"a bomb", bomb(deflateFree + 1<<24), "expand to more than"},
+		{"no deflate", []byte("\xFF\xFF\xFF\xFF"), "wrong or cut"},
+		{"cut", bomb(1000)[:5], "wrong or cut"},
+	}
+	for _, tt := range tests {
+		_, err := inflate("x", append([]byte("meta"), tt.b...), 4)
+		if f := (*FormatError)(nil); !errors.As(err, &f) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	if got, err := inflate("x", append([]byte("meta"), bomb(1000)...), 4); err != nil || len(got) != 1004 || string(got[:4]) != "meta" {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

@@ -40,6 +40,7 @@ type walker struct {
 	order    binary.ByteOrder
 	implicit bool
 	elements int
+	unnamed  []unnamed
 }
 
 type element struct {
@@ -94,7 +95,7 @@ func preflight(file string, b []byte) (*layout, error) {
 	if err := w.dataset(at, l); err != nil {
 		return nil, err
 	}
-	l.header = l.plainSyntax(l.header, syntaxAt)
+	l.header = w.named(l.plainSyntax(l.header, syntaxAt))
 	return l, nil
 }
 
@@ -137,6 +138,7 @@ func (w *walker) dataset(at int, l *layout) error {
 			return w.wrong(at, fmt.Sprintf("%s after %s: elements must ascend", name(e.tag), name(last)))
 		}
 		last = e.tag
+		w.note(at, e)
 		if e.tag == tagFloatPix || e.tag == tagDoublePx {
 			return &UnsupportedError{w.file, "floating point pixel data are not supported"}
 		}

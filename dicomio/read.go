@@ -71,6 +71,7 @@ type file struct {
 	desc   string
 	image  image
 	pixel  [2]float64
+	lossy  bool // compressed with loss, now or at some time before
 	skip   string
 }
 
@@ -182,6 +183,7 @@ func readFile(name string, b []byte) (*file, error) {
 		return nil, &FormatError{name, "no pixel data: the file is cut"}
 	}
 	f := h.slice()
+	f.lossy = lossy[l.syntax] || h.text(tag.LossyImageCompression) == "01"
 	if h.err != nil {
 		return nil, h.err
 	}
