@@ -32,6 +32,7 @@ type LatentOptions struct {
 	Iters int     // at most
 	Rate  float64 // of Adam (Kingma and Ba 2015)
 	Stop  float64 // mean square of rho that ends it: below 1 it fits noise
+	Floor float64 // mean square of the autoencoder's own residual (Unit squared), added to Stop
 }
 
 // latentFit minimises the misfit of a decoded latent by Adam: the latent
@@ -53,11 +54,12 @@ func (f *latentFit) fit(ctx context.Context, m Differentiable, data GradientTerm
 	clear(f.square)
 	const b1, b2, tiny = 0.9, 0.999, 1e-8
 	c1, c2, chi2 := 1.0, 1.0, math.NaN()
+	stop := o.Stop + o.Floor/(data.Unit()*data.Unit())
 	for k := 1; ; k++ {
 		if err := m.Decode(ctx, f.u, z); err != nil {
 			return k, chi2, err
 		}
-		if chi2 = data.Gradient(f.gu, f.u); chi2 <= o.Stop || k > o.Iters {
+		if chi2 = data.Gradient(f.gu, f.u); chi2 <= stop || k > o.Iters {
 			return k - 1, chi2, nil
 		}
 		if err := m.DecodeVJP(ctx, f.u, f.grad, z, f.gu); err != nil {

@@ -61,6 +61,9 @@ func (m *diffusion) gradientSampler(g *models.Gradients) error {
 		return fmt.Errorf("compat %q: there is paper and code", m.opt.Compat)
 	}
 	opt.Steps = m.steps(opt.Steps)
+	if m.opt.Compat == "" {
+		opt.Fit.Floor = m.bundle.Floor() // no latent fits the data better than the autoencoder can
+	}
 	m.say("steps", "%d, pixel optimisation from %d, latent from %d, every %d", opt.Steps, opt.Pixel, opt.Latent, opt.Every)
 	m.say("options", "%+v", opt)
 	m.s = &ldm.Paper{Model: g, Opt: opt}

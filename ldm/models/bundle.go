@@ -80,6 +80,7 @@ type Bundle struct {
 type errorRows struct {
 	R2  []float64 `json:"r2"`
 	RZ2 []float64 `json:"rz2"`
+	Q2  []float64 `json:"q2"`
 }
 
 // File is a member of a bundle.
@@ -249,6 +250,16 @@ func (b *Bundle) Conditions() []string {
 		c = append(c, b.Conditioning.Start.Kind)
 	}
 	return c
+}
+
+// Floor is the mean square of the projected error that is left at the lowest
+// noise, in (normalised units times pixels)^2: what the autoencoder cannot hold.
+// 0 where the bundle does not say.
+func (b *Bundle) Floor() float64 {
+	if q := b.Tables.Flag0.Q2; len(q) > 0 {
+		return q[0]
+	}
+	return 0
 }
 
 // takesStart says whether the network takes the latent of the warm start too.
