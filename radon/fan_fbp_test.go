@@ -202,3 +202,25 @@ func TestFanFBPRefuses(t *testing.T) {
 		}()
 	}
 }
+
+// TestRebinCoincident: central rays fall on source positions, but for rounding
+// (2.4 degrees k on 3.6 degrees j). They once counted as a whole turn behind.
+func TestRebinCoincident(t *testing.T) {
+	fan, es := Fan{SOD: 500, SDD: 1000}, disc(10, 5, 60, 0.02)
+	geo := ct.Geometry{Angles: make([]float64, 100), Bins: 91, BinSize: 4}
+	for i := range geo.Angles {
+		geo.Angles[i] = 3.6 * float64(i) // rounded otherwise than 360*i/100
+	}
+	target := ParallelOf(geo, fan)
+	s, err := RebinFan(ct.Sinogram{Geometry: geo, Data: fanBins(es, geo, fan, 8)}, fan, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bins(es, target)
+	for v := range target.Views() {
+		i := v*target.Bins + target.Bins/2
+		if math.Abs(float64(s.Data[i]-want[i])) > 0.02 {
+			t.Errorf("view %d, central bin: %.3f, want %.3f", v, s.Data[i], want[i])
+		}
+	}
+}

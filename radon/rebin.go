@@ -181,6 +181,9 @@ func (r *rebinner) ray(deg, s float64) (val, sd float64, ok bool) {
 		i = len(r.beta) - 1
 	}
 	t := math.Mod(beta-r.beta[i]+360, 360)
+	if t > 360-1e-6 {
+		t = 0 // on the position, but for rounding: not a turn after it
+	}
 	g := r.gap(i)
 	next := (i + 1) % len(r.beta)
 	if g > 2*r.step {

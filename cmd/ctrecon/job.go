@@ -236,7 +236,11 @@ func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
 // config names everything that shapes the pixels of a method; its settings name
 // the model.
 func (j *job) config(m report.Method) string {
-	b, err := json.Marshal([]any{version, m.Name, m.Settings, j.st.geometry, j.st.grid, j.st.muWater, j.st.noise, j.c.Uint64("seed"), j.st.sha256})
+	all := []any{version, m.Name, m.Settings, j.st.geometry, j.st.grid, j.st.muWater, j.st.noise, j.c.Uint64("seed"), j.st.sha256}
+	if j.st.beam != nil {
+		all = append(all, j.st.beam)
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // finite numbers and strings only
 	}

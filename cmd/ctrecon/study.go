@@ -7,6 +7,7 @@ import (
 	"ctrecon/ct/recon"
 	"ctrecon/ct/report"
 	"ctrecon/dicomio"
+	"ctrecon/radon"
 )
 
 // study is what a job reconstructs: the measurement of each slice, the truth
@@ -28,6 +29,7 @@ type study struct {
 	pick      []int // the index of each slice in the input
 	available int   // views of the input, before a subset was taken
 	fan       *report.Fan
+	beam      *radon.Fan // of the data that the methods get, nil for parallel views
 	sha256    string
 
 	series    *dicomio.Series // the source series, nil for a sinogram

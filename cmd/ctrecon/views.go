@@ -16,11 +16,18 @@ const evenness = 0.25
 // pickViews chooses n of the views at the given angles (degrees, any order) as
 // evenly as they allow, and returns their indices in the order of the file.
 func pickViews(angles []float64, n int) ([]int, error) {
+	return pickWithin(angles, n, math.Inf(1))
+}
+
+// pickWithin is pickViews on an arc of most degrees at most: the end of a full
+// turn is its beginning.
+func pickWithin(angles []float64, n int, most float64) ([]int, error) {
 	total := len(angles)
 	if n < 1 {
 		return nil, usagef("--angles %d: at least one view is needed", n)
 	}
 	p := newPicker(angles)
+	p.span = math.Min(p.span, most)
 	if n > total {
 		return nil, inputErr(fmt.Errorf("%d views cannot be taken from %d (possible: %s)", n, total, p.possible(n)))
 	}

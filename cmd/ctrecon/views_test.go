@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strings"
 	"testing"
 )
@@ -11,6 +12,24 @@ func uniform(n int, first, step float64) []float64 {
 		a[i] = first + float64(i)*step
 	}
 	return a
+}
+
+// TestPickWithin: a full turn that ends where it began has 360 degrees, not a
+// step more.
+func TestPickWithin(t *testing.T) {
+	closed := uniform(361, 0, 1)
+	for _, tt := range []struct {
+		most float64
+		last int
+	}{{360, 345}, {math.Inf(1), 346}} {
+		got, err := pickWithin(closed, 24, tt.most)
+		if err != nil || len(got) != 24 || got[0] != 0 || got[23] != tt.last {
+			t.Errorf("at most %g degrees: %v, %v, want the last at %d", tt.most, got, err, tt.last)
+		}
+	}
+	if _, err := pickWithin(closed, 361, 360); err == nil {
+		t.Error("the first view was taken twice")
+	}
 }
 
 func TestPickViews(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 
 // drawing holds the coordinates of the geometry picture, in an SVG of 400 x 400
 // units with y down: the image grid to scale, a mark where each view's detector
-// stands, and the first view with its rays.
+// stands, and the first view with its rays. A fan's source and detector stand
+// where there is room.
 type drawing struct {
 	X, Y, W, H float64 // image grid
 	Radius     float64 // of the circle that the detector covers
@@ -34,6 +35,9 @@ func (r *Report) drawing() drawing {
 	g := &r.Geometry
 	half := math.Hypot(float64(g.Width)*g.PixelXMM, float64(g.Height)*g.PixelYMM) / 2
 	covered := float64(g.Bins) * g.BinSizeMM / 2
+	if g.direct() {
+		covered *= g.Fan.SourceAxisMM / g.Fan.SourceDetectorMM
+	}
 	scale := 135 / math.Max(math.Max(half, covered), 1e-9)
 	d := drawing{W: float64(g.Width) * g.PixelXMM * scale, H: float64(g.Height) * g.PixelYMM * scale, Ring: drawRing, Every: 1}
 	d.X, d.Y, d.Radius = drawCentre-d.W/2, drawCentre-d.H/2, covered*scale
@@ -44,7 +48,7 @@ func (r *Report) drawing() drawing {
 	for i := 0; i < len(g.Angles); i += d.Every {
 		d.Marks = append(d.Marks, mark(g.Angles[i]))
 	}
-	d.first(g, scale)
+	d.first(g)
 	return d
 }
 
@@ -60,12 +64,12 @@ func mark(angle float64) segment {
 }
 
 // first draws the detector and eleven rays of the first view.
-func (d *drawing) first(g *Geometry, scale float64) {
+func (d *drawing) first(g *Geometry) {
 	sin, cos := math.Sincos(g.Angles[0] * math.Pi / 180)
 	at := func(s, t float64) (float64, float64) { // s along the detector, t along the rays
 		return drawCentre + s*cos - t*sin, drawCentre - (s*sin + t*cos)
 	}
-	shift := -g.OffsetBins * g.BinSizeMM * scale
+	shift := -g.OffsetBins * 2 * d.Radius / float64(max(1, g.Bins))
 	line := func(s0, t0, s1, t1 float64) segment {
 		var l segment
 		l.X1, l.Y1 = at(s0, t0)
@@ -75,10 +79,17 @@ func (d *drawing) first(g *Geometry, scale float64) {
 	d.Detector = line(shift-d.Radius, drawRing+14, shift+d.Radius, drawRing+14)
 	for k := -5; k <= 5; k++ {
 		s := shift + d.Radius*float64(k)/5.5
-		d.Rays = append(d.Rays, line(s, -drawRing+8, s, drawRing+10))
+		from := s
+		if g.direct() {
+			from = 0
+		}
+		d.Rays = append(d.Rays, line(from, -drawRing+8, s, drawRing+10))
 	}
 	d.LabelX, d.LabelY = at(shift, drawRing+26)
 	d.Label = fmt.Sprintf("detector of view 0, θ = %s°", digits(g.Angles[0], 4))
+	if g.direct() {
+		d.Label = fmt.Sprintf("detector of source position 0, β = %s°", digits(g.Angles[0], 4))
+	}
 }
 
 // angleText says the angles as a rule where they follow one.
@@ -114,6 +125,9 @@ type fact struct{ Name, Value string }
 func (r *Report) geometryFacts() []fact {
 	g := &r.Geometry
 	out := []fact{{"Beam", g.Beam}, {"Views", fmt.Sprint(g.Views)}}
+	if g.direct() {
+		out[1].Name = "Source positions"
+	}
 	if g.ViewsAvailable > g.Views {
 		out[1].Value += fmt.Sprintf(" of %d in the input", g.ViewsAvailable)
 	}
@@ -130,8 +144,15 @@ func (r *Report) geometryFacts() []fact {
 		fact{"Image", fmt.Sprintf("%d × %d pixels of %s × %s mm", g.Width, g.Height, digits(g.PixelXMM, 5), digits(g.PixelYMM, 5))},
 		fact{"Water", digits(g.MuWater, 5) + " /mm (0 HU)"})
 	if f := g.Fan; f != nil {
-		out = append(out, fact{"Rebinned from", fmt.Sprintf("fan beam: source to axis %s mm, source to detector %s mm, %d views over %s°, %d bins of %s mm",
-			digits(f.SourceAxisMM, 5), digits(f.SourceDetectorMM, 5), f.Views, digits(f.ArcDegrees, 5), f.Bins, digits(f.BinSizeMM, 4))})
+		name, shape := "Measured", "flat"
+		if f.Rebinned {
+			name = "Rebinned from"
+		}
+		if f.Curved {
+			shape = "curved"
+		}
+		out = append(out, fact{name, fmt.Sprintf("fan beam: source to axis %s mm, source to %s detector %s mm, %d views over %s°, %d bins of %s mm",
+			digits(f.SourceAxisMM, 5), shape, digits(f.SourceDetectorMM, 5), f.Views, digits(f.ArcDegrees, 5), f.Bins, digits(f.BinSizeMM, 4))})
 	}
 	return out
 }

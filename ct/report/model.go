@@ -44,10 +44,11 @@ type Input struct {
 	Notes     []string `json:"notes,omitempty"`     // what was left out, changed or assumed while reading
 }
 
-// Geometry is the parallel-beam scan that the methods worked on, the image
-// grid, and where it came from.
+// Geometry is the scan that the methods worked on, the image grid, and where it
+// came from. Of a fan beam that was not rebinned, angles are those of the source
+// and bins lie on the detector.
 type Geometry struct {
-	Beam           string    `json:"beam"` // "parallel", or "fan" when rebinned from one
+	Beam           string    `json:"beam"` // "parallel", or "fan": see Fan.Rebinned
 	Views          int       `json:"views"`
 	ViewsAvailable int       `json:"viewsAvailable,omitempty"` // in the input, before a subset was taken
 	Angles         []float64 `json:"angles"`                   // degrees
@@ -65,15 +66,21 @@ type Geometry struct {
 	MuWater        float64   `json:"muWater"` // 1/mm
 }
 
-// Fan is the fan-beam scan that was rebinned to parallel.
+// Fan is the fan-beam scan that was measured. The methods worked on its data, or,
+// rebinned, on parallel views made of all its source positions.
 type Fan struct {
+	Rebinned         bool    `json:"rebinned"`
 	SourceAxisMM     float64 `json:"sourceAxisMM"`
 	SourceDetectorMM float64 `json:"sourceDetectorMM"`
+	Curved           bool    `json:"curved"` // the detector, about the source
 	Views            int     `json:"views"`
 	Bins             int     `json:"bins"`
 	BinSizeMM        float64 `json:"binSizeMM"`
 	ArcDegrees       float64 `json:"arcDegrees"`
 }
+
+// direct says whether the methods worked on fan data.
+func (g *Geometry) direct() bool { return g.Fan != nil && !g.Fan.Rebinned }
 
 // Noise is the noise of a datum that the methods were told.
 type Noise struct {
