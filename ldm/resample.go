@@ -29,8 +29,12 @@ type Options struct {
 	R2Scale    float64 // factor on the measured error variance
 	Iters      int     // of the data step
 	Tol        float64
-	EndIters   int // of the final pixel refinement
+	EndIters   int // of the final pixel refinement, 0 leaves it out
 	EndTol     float64
+
+	// Plain encodes the result of the data step itself, not its difference to what
+	// the step started from.
+	Plain bool
 }
 
 // DefaultOptions are the settings chosen on held-out slices.
@@ -96,6 +100,10 @@ func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm
 	if err := r.Model.Decode(ctx, r.xt, r.zy); err != nil {
 		return err
 	}
+	if r.Opt.EndIters == 0 {
+		copy(u, r.xt)
+		return nil
+	}
 	r2, _ := r.Table.At(r.Opt.End)
 	return data.Solve(ctx, u, r.xt, nil, r2*r.Opt.R2Scale, r.Opt.EndTol, r.Opt.EndIters)
 }
@@ -138,7 +146,7 @@ func (r *Resampler) consistent(ctx context.Context, data DataTerm, r2, rz2 float
 	}
 	clipUnit(r.x)
 	clipUnit(r.xt)
-	if err := r.Model.Encode(ctx, r.zy, r.x); err != nil {
+	if err := r.Model.Encode(ctx, r.zy, r.x); err != nil || r.Opt.Plain {
 		return err
 	}
 	if err := r.Model.Encode(ctx, r.noise, r.xt); err != nil {

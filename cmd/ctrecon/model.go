@@ -24,18 +24,22 @@ func modelFlags() []cli.Flag {
 		&cli.IntFlag{Name: "samples", Usage: "average `K` samples (default: 4)", Category: catModel},
 		&cli.IntFlag{Name: "steps", Usage: "`N` noise levels of a sample (default: 20; 1000 for resample-paper and latent-dps)", Category: catModel},
 		&cli.StringFlag{Name: "compat", Usage: "resample-paper exactly as the `paper` says or as its released code does (default: the paper with its errors corrected)", Category: catModel},
+		&cli.StringSliceFlag{Name: "set", Usage: "option of resample, `NAME=VALUE` (r2-scale, start, end, eta, perturb ...), for ablations", Category: catModel},
 		&cli.BoolFlag{Name: "unconditional", Usage: "the network is told nothing but its noisy latent", Category: catModel},
 	}
 }
 
 // modelOptions reads the flags, and opens what they name when a method needs it.
 func modelOptions(c *cli.Context, methods []string) (recon.Options, *report.Model, error) {
-	o := recon.Options{Samples: c.Int("samples"), Steps: c.Int("steps"), Compat: c.String("compat"), Unconditional: c.Bool("unconditional")}
+	o := recon.Options{Samples: c.Int("samples"), Steps: c.Int("steps"), Compat: c.String("compat"), Set: c.StringSlice("set"), Unconditional: c.Bool("unconditional")}
 	if o.Samples < 0 || o.Samples > 1000 || o.Steps < 0 || o.Steps > 1000 {
 		return o, nil, usagef("--samples %d --steps %d: 1 to 1000 are possible", o.Samples, o.Steps)
 	}
 	if _, ok := (ldm.PaperOptions{}).Compat(o.Compat); !ok {
 		return o, nil, usagef("--compat %s: there is paper and code", o.Compat)
+	}
+	if err := recon.Tune(&ldm.Options{}, o.Set); err != nil {
+		return o, nil, usagef("--set %v", err)
 	}
 	if !needsModel(methods) {
 		return o, nil, nil

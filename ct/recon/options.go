@@ -10,6 +10,7 @@ type Options struct {
 	Threads int            // of the networks of one worker, 0 = 1
 	Samples int            // that are averaged
 	Steps   int            // noise levels
+	Set     []string       // of resample: "name=value", see Tune
 	Compat  string         // of resample-paper: "paper", "code", "" = the corrected default
 
 	Unconditional bool // the network is told nothing but its noisy latent

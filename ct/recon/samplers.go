@@ -2,6 +2,7 @@ package recon
 
 import (
 	"fmt"
+	"strings"
 
 	"ctrecon/ldm"
 	"ctrecon/ldm/models"
@@ -40,8 +41,14 @@ func (m *diffusion) makeSampler(o onnx.Options) error {
 		m.s = &ldm.PnP{Model: n, Opt: opt}
 	default:
 		opt := ldm.DefaultOptions()
+		if err := Tune(&opt, m.opt.Set); err != nil {
+			return err
+		}
 		opt.Steps = m.steps(opt.Steps)
 		m.say("steps", "%d from log-NSR %g to %g", opt.Steps, opt.Start, opt.End)
+		if len(m.opt.Set) > 0 {
+			m.say("set", "%s", strings.Join(m.opt.Set, " "))
+		}
 		m.s = &ldm.Resampler{Model: n, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
 	}
 	return nil

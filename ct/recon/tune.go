@@ -1,0 +1,46 @@
+package recon
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"ctrecon/ldm"
+)
+
+// tuned are the options of resample that can be set by name, for ablations.
+func tuned(o *ldm.Options) map[string]any {
+	return map[string]any{
+		"start": &o.Start, "end": &o.End, "perturb": &o.Perturb, "eta": &o.Eta, "r2-scale": &o.R2Scale, "iters": &o.Iters, "tol": &o.Tol,
+		"end-iters": &o.EndIters, "end-tol": &o.EndTol, "plain-encoding": &o.Plain,
+	}
+}
+
+// Tune sets options of resample from "name=value" texts.
+func Tune(o *ldm.Options, set []string) error {
+	known := tuned(o)
+	for _, s := range set {
+		name, value, _ := strings.Cut(s, "=")
+		var err error
+		switch p := known[name].(type) {
+		case *float64:
+			*p, err = strconv.ParseFloat(value, 64)
+		case *int:
+			*p, err = strconv.Atoi(value)
+		case *bool:
+			*p, err = strconv.ParseBool(value)
+		default:
+			var names []string
+			for n := range known {
+				names = append(names, n)
+			}
+			sort.Strings(names)
+			return fmt.Errorf("%q: there is %s", s, strings.Join(names, ", "))
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", s, err)
+		}
+	}
+	return nil
+}
