@@ -17,8 +17,9 @@ const (
 	JPEG2000      = "1.2.840.10008.1.2.4.91"
 )
 
-// MaxPixels bounds a frame: nothing larger is allocated, whatever a header says.
-const MaxPixels = 1 << 26
+// MaxPixels bounds a frame: nothing larger is allocated, whatever a header says. A
+// decoder needs at most some 14 bytes a pixel.
+const MaxPixels = 1 << 24
 
 // Frame is what the data set says about a frame.
 type Frame struct {
