@@ -16,6 +16,7 @@ const (
 	explicitLittle = "1.2.840.10008.1.2.1"
 	deflated       = "1.2.840.10008.1.2.1.99"
 	encapsulated   = "1.2.840.10008.1.2.1.98" // uncompressed, in fragments
+	jpipDeflated   = "1.2.840.10008.1.2.4.95"
 )
 
 // Inflated data may be deflateFree bytes, and deflateRatio times their size.
@@ -37,7 +38,7 @@ var syntaxNames = map[string]string{
 	"1.2.840.10008.1.2.4.55": "JPEG progressive", codec.JPEGLossless: "JPEG lossless", codec.JPEGLossless1: "JPEG lossless SV1",
 	codec.JPEGLS: "JPEG-LS lossless", codec.JPEGLSNear: "JPEG-LS near-lossless", "1.2.840.10008.1.2.4.90": "JPEG 2000 lossless", "1.2.840.10008.1.2.4.91": "JPEG 2000",
 	"1.2.840.10008.1.2.4.92": "JPEG 2000 part 2 lossless", "1.2.840.10008.1.2.4.93": "JPEG 2000 part 2", "1.2.840.10008.1.2.4.94": "JPIP referenced",
-	"1.2.840.10008.1.2.4.95": "JPIP referenced deflated", "1.2.840.10008.1.2.4.110": "JPEG XL lossless", "1.2.840.10008.1.2.4.111": "JPEG XL recompression",
+	jpipDeflated: "JPIP referenced deflated", "1.2.840.10008.1.2.4.110": "JPEG XL lossless", "1.2.840.10008.1.2.4.111": "JPEG XL recompression",
 	"1.2.840.10008.1.2.4.112": "JPEG XL", "1.2.840.10008.1.2.4.201": "HTJ2K lossless", "1.2.840.10008.1.2.4.202": "HTJ2K lossless RPCL",
 	"1.2.840.10008.1.2.4.203": "HTJ2K", "1.2.840.10008.1.2.4.100": "MPEG-2", "1.2.840.10008.1.2.8.1": "deflated image frame",
 }
@@ -63,7 +64,7 @@ func inflate(file string, b []byte, at int) ([]byte, error) {
 // plainSyntax is the header for the library: where it does not know the transfer
 // syntax, explicit little endian stands in its place.
 func (l *layout) plainSyntax(header []byte, at int) []byte {
-	if l.syntax != deflated && l.syntax != encapsulated {
+	if l.syntax != deflated && l.syntax != encapsulated && l.late == nil || len(l.syntax) < len(explicitLittle) {
 		return header
 	}
 	out := append([]byte(nil), header...)
@@ -113,8 +114,8 @@ func (w *walker) frame(at int, l *layout) error {
 	if n := len(l.extOffsets); n%8 != 0 || n > 0 && binary.LittleEndian.Uint64(l.extOffsets) != 0 {
 		return w.wrong(at, "the extended offset table is wrong: its first frame must start at 0")
 	}
-	if n := max(len(l.basicOffsets)/4, len(l.extOffsets)/8); n > 1 {
-		return &UnsupportedError{w.file, fmt.Sprintf("the offset table has %d frames: multi-frame objects are not supported", n)}
+	if n := max(len(l.basicOffsets)/4, len(l.extOffsets)/8); n > 1 && l.late == nil {
+		l.late = &UnsupportedError{w.file, fmt.Sprintf("the offset table has %d frames: multi-frame objects are not supported", n)}
 	}
 	l.pixels = l.fragments[0]
 	if len(l.fragments) > 1 {

@@ -150,6 +150,8 @@ func TestEncapsulationRefused(t *testing.T) {
 		kind any
 	}{
 		{"a syntax nobody knows", replaced(t, base, []byte("1.2.840.10008.1.2.1.98"), []byte("1.2.840.10008.1.2.9.98")), "transfer syntax 1.2.840.10008.1.2.9.98 (unknown) is not supported; decompress", &UnsupportedError{}},
+		{"JPEG progressive", replaced(t, "baseline-u8.dcm", []byte("1.2.840.10008.1.2.4.50"), []byte("1.2.840.10008.1.2.4.53")), "1.2.840.10008.1.2.4.53 (JPEG spectral selection) is not supported; decompress", &UnsupportedError{}},
+		{"JPIP deflated", replaced(t, "baseline-u8.dcm", []byte("1.2.840.10008.1.2.4.50"), []byte("1.2.840.10008.1.2.4.95")), "JPIP referenced deflated", &UnsupportedError{}},
 		{"no table", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, delimiter)), "without an offset table", &FormatError{}},
 		{"no fragment", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, emptyBOT, delimiter)), "without a fragment", &FormatError{}},
 		{"two frames", replaced(t, base, join(pixelTag, emptyBOT), join(pixelTag, emptyBOT[:4], []byte{8, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0})), "2 frames: multi-frame objects are not supported", &UnsupportedError{}},
@@ -237,5 +239,25 @@ func TestInflateBound(t *testing.T) {
 	}
 	if got, err := inflate("x", append([]byte("meta"), bomb(1000)...), 4); err != nil || len(got) != 1004 || string(got[:4]) != "meta" {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestUnwantedCompressed: an object that is no CT slice is left out, whatever its
+// compression and its frames.
+func TestUnwantedCompressed(t *testing.T) {
+	ct, mr := []byte("CS\x02\x00CT"), []byte("CS\x02\x00MR")
+	two := replaced(t, "wrapped-u12.dcm", join(pixelTag, emptyBOT), join(pixelTag, emptyBOT[:4], []byte{8, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0}))
+	tests := []struct {
+		name string
+		b    []byte
+	}{
+		{"progressive", replaced(t, "baseline-u8.dcm", []byte("1.2.840.10008.1.2.4.50"), []byte("1.2.840.10008.1.2.4.53"))},
+		{"two frames", two},
+	}
+	for _, tt := range tests {
+		f, err := readFile(tt.name, bytes.Replace(tt.b, ct, mr, 1))
+		if err != nil || f.skip != "modality MR is not CT" {
+			t.Errorf("%s: %+v, %v", tt.name, f, err)
+		}
 	}
 }

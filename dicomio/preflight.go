@@ -31,6 +31,7 @@ type layout struct {
 	basicOffsets []byte
 	extOffsets   []byte
 	extLengths   []byte
+	late         error // why the pixels cannot be used, if the object is wanted at all
 }
 
 // walker goes over the tags of a file without building anything.
@@ -121,7 +122,11 @@ func (l *layout) transferSyntax(file string) error {
 		if !ok {
 			name = "unknown"
 		}
-		return &UnsupportedError{file, fmt.Sprintf("transfer syntax %s (%s) is not supported; decompress it, for instance with gdcmconv --raw", l.syntax, name)}
+		err := &UnsupportedError{file, fmt.Sprintf("transfer syntax %s (%s) is not supported; decompress it, for instance with gdcmconv --raw", l.syntax, name)}
+		if !ok || l.syntax == jpipDeflated {
+			return err
+		}
+		l.encapsulated, l.late = true, err // its header is explicit little endian
 	}
 	return nil
 }

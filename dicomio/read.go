@@ -179,6 +179,9 @@ func readFile(name string, b []byte) (*file, error) {
 	if why := unwanted(h); why != "" {
 		return &file{skip: why}, nil
 	}
+	if l.late != nil {
+		return nil, l.late
+	}
 	if l.pixels == nil {
 		return nil, &FormatError{name, "no pixel data: the file is cut"}
 	}
