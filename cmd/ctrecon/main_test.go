@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,7 +31,12 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
-		Setup: func(e *testscript.Env) error { e.Setenv(onnx.LibraryEnv, os.Getenv(onnx.LibraryEnv)); return nil },
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(onnx.LibraryEnv, os.Getenv(onnx.LibraryEnv))
+			tiny, err := filepath.Abs("../../ldm/models/testdata/tiny") // networks in closed form
+			e.Setenv("TINY", tiny)
+			return err
+		},
 		Condition: func(cond string) (bool, error) {
 			_, err := onnx.Open()
 			return cond == "onnx" && err == nil, nil

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -56,7 +57,7 @@ func NewSession(model []byte, in, out []Port, o Options) (*Session, error) {
 	}
 	if s.s, err = ort.NewDynamicAdvancedSessionWithONNXData(model, names(in), names(out), opts); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("graph cannot be opened: %w", err)
+		return nil, fmt.Errorf("graph cannot be opened: %w", oneLine(err))
 	}
 	return s, nil
 }
@@ -157,7 +158,15 @@ func (s *Session) Run(ctx context.Context) error {
 		s.run.UnsetTerminate()
 		return ctx.Err()
 	}
-	return err
+	return oneLine(err)
+}
+
+// oneLine makes one sentence of the runtime's lines.
+func oneLine(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // Close releases the graph and its tensors.
