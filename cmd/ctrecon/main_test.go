@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		}
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
+		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(onnx.LibraryEnv, os.Getenv(onnx.LibraryEnv))
 			tiny, err := filepath.Abs("../../ldm/models/testdata/tiny") // networks in closed form
