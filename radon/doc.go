@@ -24,6 +24,12 @@
 //
 // The adjoint does the transposes in reverse order with the same numbers.
 //
+// # Fan beams
+//
+// [Fan] has the geometry. [RebinFan] makes parallel views of many source
+// positions; [FanProjector] and [FanFBP] work on few of them as they are, ray by
+// ray, without the above.
+//
 // # Exactness
 //
 // Adjoint is the transpose of Apply in the arithmetic used: for every x and y,

@@ -24,13 +24,24 @@ func mustFan(t testing.TB, grid ct.Grid, geo ct.Geometry, fan Fan) *FanProjector
 // fanBins are the line integrals of ellipses averaged over n rays of each bin.
 func fanBins(es []ellipse, g ct.Geometry, f Fan, n int) []float32 {
 	out := make([]float32, g.Len())
+	var turned [][2]float64
+	for _, e := range es {
+		sin, cos := math.Sincos(e.deg * math.Pi / 180)
+		turned = append(turned, [2]float64{sin, cos})
+	}
 	for v, beta := range g.Angles {
 		for k := range g.Bins {
 			sum := 0.0
 			for j := range n {
 				deg, s := phantoms.Fan(f).Ray(beta, g.S(k)+((float64(j)+0.5)/float64(n)-0.5)*g.BinSize)
-				for _, e := range es {
-					sum += e.chord(deg, s)
+				sin, cos := math.Sincos(deg * math.Pi / 180)
+				for i, e := range es { // e.chord(deg, s) with fewer sines
+					a := e.a * (cos*turned[i][1] + sin*turned[i][0])
+					b := e.b * (sin*turned[i][1] - cos*turned[i][0])
+					half := a*a + b*b
+					if d := s - e.x*cos - e.y*sin; d*d < half {
+						sum += e.v * e.a * e.b * 2 / half * math.Sqrt(half-d*d)
+					}
 				}
 			}
 			out[v*g.Bins+k] = float32(sum / float64(n))
@@ -150,11 +161,11 @@ func exactRay(g ct.Grid, x []float32, deg, s float64) float64 {
 func TestFanAnalytic(t *testing.T) {
 	grid, es := ct.Square(128, 1), sheppLogan(64)
 	x := raster(es, grid, 8)
-	const rays = 16
+	const rays = 8
 	for _, fan := range []Fan{{SOD: 250, SDD: 500}, {SOD: 250, SDD: 500, Curved: true}, {SOD: 150, SDD: 300}} {
 		for _, bin := range []float64{1, 2, 4} {
 			geo := ct.Geometry{Angles: arc(15, 2, 360), Bins: int(210/bin) | 1, BinSize: bin * 2, Offset: .25}
-			want := fanBins(es, geo, fan, 64)
+			want := fanBins(es, geo, fan, 32)
 			exact := make([]float64, geo.Len())
 			for i := range exact {
 				for j := range rays {
