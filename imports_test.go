@@ -14,7 +14,7 @@ import (
 // from layers below its own, or from its own folder.
 var layer = map[string]int{
 	"ct":       0,
-	"ct/solve": 1, "ct/metrics": 1, "ldm/onnx": 1, "ldm/vjp": 1,
+	"ct/solve": 1, "ct/metrics": 1, "ct/physics": 1, "ldm/onnx": 1, "ldm/vjp": 1,
 	"radon": 2, "phantoms": 2, "ldm": 2,
 	"ldm/models": 3, "dicomio/codec": 3,
 	"ct/recon": 4, "ct/report": 4, "dicomio": 4, "dicomio/sinofile": 4,
