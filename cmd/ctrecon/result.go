@@ -14,14 +14,19 @@ import (
 	"ctrecon/ct/solve"
 )
 
-// writeReport writes report.json and report.html.
+// writeReport writes report.html, montage.png and report.json of a job.
 func (j *job) writeReport(ctx context.Context, r *report.Report) error {
+	return j.writePages(ctx, r, j.pictures())
+}
+
+// writePages writes the three files of a report.
+func (j *job) writePages(ctx context.Context, r *report.Report, pics report.Pictures) error {
 	f, err := os.OpenFile(j.out.path(reportHTML), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return outputErr(err)
 	}
 	defer f.Close()
-	if err := report.WriteHTML(ctx, f, r, j.pictures()); err != nil {
+	if err := report.WriteHTML(ctx, f, r, pics); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -30,7 +35,7 @@ func (j *job) writeReport(ctx context.Context, r *report.Report) error {
 	if err := f.Sync(); err != nil {
 		return outputErr(err)
 	}
-	if err := j.writeMontage(ctx, r); err != nil {
+	if err := j.writeMontage(ctx, r, pics); err != nil {
 		return err
 	}
 	b, err := json.MarshalIndent(r, "", "  ")
@@ -40,13 +45,13 @@ func (j *job) writeReport(ctx context.Context, r *report.Report) error {
 	return outputErr(os.WriteFile(j.out.path(reportJSON), append(b, '\n'), 0o644))
 }
 
-func (j *job) writeMontage(ctx context.Context, r *report.Report) error {
+func (j *job) writeMontage(ctx context.Context, r *report.Report, pics report.Pictures) error {
 	f, err := os.OpenFile(j.out.path(montageFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return outputErr(err)
 	}
 	defer f.Close()
-	if err := report.WriteMontage(ctx, f, r, j.pictures()); err != nil {
+	if err := report.WriteMontage(ctx, f, r, pics); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -114,6 +119,11 @@ func whitened(r []float32, s *ct.Sinogram, noise ct.Noise) {
 
 // print ends a job on standard output: the numbers, and where they lie.
 func (j *job) print(r *report.Report) error {
+	return j.printReport(r, fmt.Sprintf("%d slice(s), %d views", len(j.st.pick), j.st.geometry.Views()))
+}
+
+// printReport prints a table, and what was done.
+func (j *job) printReport(r *report.Report, what string) error {
 	w := j.c.App.Writer
 	if j.c.Bool("json") {
 		b, err := os.ReadFile(j.out.final + "/" + reportJSON)
@@ -135,7 +145,7 @@ func (j *job) print(r *report.Report) error {
 	if err := t.Flush(); err != nil {
 		return outputErr(err)
 	}
-	_, err := fmt.Fprintf(w, "%d slice(s), %d views; %s/report.html compares them. %s\n", len(j.st.pick), j.st.geometry.Views(), j.out.final, researchUse)
+	_, err := fmt.Fprintf(w, "%s; %s/report.html compares them. %s\n", what, j.out.final, researchUse)
 	return outputErr(err)
 }
 

@@ -27,6 +27,9 @@ func (r *Report) sentences() []string {
 
 func (r *Report) scope() string {
 	n := len(r.indices())
+	if r.Geometry.Views == 0 {
+		return fmt.Sprintf("%s of %d series, compared as they are.", plural(n, "slice"), len(r.Methods))
+	}
 	made := "measured"
 	if r.Input.Simulated {
 		made = "simulated"
