@@ -129,7 +129,7 @@ func (p *comparison) method(k int, v *volume) report.Method {
 	m := report.Method{Name: name, Label: name, Settings: []report.Setting{}, Warnings: append([]string{}, v.notes...)}
 	hu, truth := make([]float32, v.grid.Len()), make([]float32, v.grid.Len())
 	for i := range v.slices {
-		s := report.Slice{Index: i, Label: fmt.Sprint("slice ", i)}
+		s := report.Slice{Index: i, Label: fmt.Sprint(i)}
 		if p.truth != nil {
 			v.read(i, hu)
 			p.truth.read(i, truth)
