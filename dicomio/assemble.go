@@ -11,8 +11,8 @@ import (
 
 // assemble groups slices into series, sorts and checks them. The largest series
 // comes first.
-func assemble(path string, files []*file) ([]*Series, error) {
-	left := notes(files)
+func assemble(path string, files []*file, more []string) ([]*Series, error) {
+	left := append(notes(files), more...)
 	groups := map[string][]*file{}
 	for _, f := range files {
 		if f.skip == "" {

@@ -37,6 +37,8 @@ type Derived struct {
 	Images int
 	// Image writes image i, in HU, into dst.
 	Image func(i int, dst []float32) error
+
+	series *dicom.Element // the source series with its objects, once it was made
 }
 
 // dataset builds the elements of image i, all but the pixels.
@@ -106,7 +108,12 @@ func (d *Derived) root() string {
 func (d *Derived) SeriesUID() string { return UID("series", d.root(), d.Method, d.Config) }
 
 func (d *Derived) instanceUID(i int) string {
-	return UID("instance", d.SeriesUID(), strconv.Itoa(d.sourceSlice(i)))
+	k := d.sourceSlice(i)
+	if d.Source == nil {
+		return UID("instance", d.SeriesUID(), strconv.Itoa(k))
+	}
+	s := d.Source.Slices[k] // a part of the series gives the images that the whole would
+	return UID("instance", d.SeriesUID(), s.SOPInstance, strconv.Itoa(s.Frame))
 }
 
 func (d *Derived) dataset(i int) (map[tag.Tag]*dicom.Element, error) {
@@ -292,14 +299,16 @@ func (b *builder) origin(i int) {
 		return
 	}
 	s := src.Slices[b.d.sourceSlice(i)]
-	reference := []*dicom.Element{must(tag.ReferencedSOPClassUID, []string{s.SOPClass}), must(tag.ReferencedSOPInstanceUID, []string{s.SOPInstance})}
-	purpose := code("121322", "DCM", "Source image for image processing operation")
-	b.put(tag.SourceImageSequence, [][]*dicom.Element{append(reference[:2:2], must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{purpose}))})
-	var all [][]*dicom.Element
-	for _, s := range src.Slices {
-		all = append(all, []*dicom.Element{must(tag.ReferencedSOPClassUID, []string{s.SOPClass}), must(tag.ReferencedSOPInstanceUID, []string{s.SOPInstance})})
+	reference := referenceTo(s)
+	if s.Frame > 0 {
+		reference = append(reference, must(tag.ReferencedFrameNumber, []string{strconv.Itoa(s.Frame)}))
 	}
-	b.put(tag.ReferencedSeriesSequence, [][]*dicom.Element{{must(tag.ReferencedInstanceSequence, all), must(tag.SeriesInstanceUID, []string{src.UID})}})
+	purpose := code("121322", "DCM", "Source image for image processing operation")
+	b.put(tag.SourceImageSequence, [][]*dicom.Element{append(reference, must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{purpose}))})
+	if b.d.series == nil {
+		b.d.series = must(tag.ReferencedSeriesSequence, [][]*dicom.Element{{must(tag.ReferencedInstanceSequence, instances(src.Slices)), must(tag.SeriesInstanceUID, []string{src.UID})}})
+	}
+	b.elements[tag.ReferencedSeriesSequence] = b.d.series
 	maker := textOf(s.Header, tag.Manufacturer)
 	if maker == "" {
 		maker = "unknown"
@@ -309,6 +318,23 @@ func (b *builder) origin(i int) {
 		must(tag.ManufacturerModelName, []string{clean(textOf(s.Header, tag.ManufacturerModelName), 64)}),
 		must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{code("109101", "DCM", "Acquisition Equipment")}),
 	}})
+}
+
+func referenceTo(s Slice) []*dicom.Element {
+	return []*dicom.Element{must(tag.ReferencedSOPClassUID, []string{s.SOPClass}), must(tag.ReferencedSOPInstanceUID, []string{s.SOPInstance})}
+}
+
+// instances names every object of a series once.
+func instances(all []Slice) [][]*dicom.Element {
+	var out [][]*dicom.Element
+	seen := map[string]bool{}
+	for _, s := range all {
+		if !seen[s.SOPInstance] {
+			seen[s.SOPInstance] = true
+			out = append(out, referenceTo(s))
+		}
+	}
+	return out
 }
 
 func code(value, scheme, meaning string) []*dicom.Element {

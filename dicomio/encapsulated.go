@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 
 	"ctrecon/dicomio/codec"
 )
@@ -61,74 +62,123 @@ func inflate(file string, b []byte, at int) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// plainSyntax is the header for the library: where it does not know the transfer
-// syntax, explicit little endian stands in its place.
-func (l *layout) plainSyntax(header []byte, at int) []byte {
-	if l.syntax != deflated && l.syntax != encapsulated && l.late == nil || len(l.syntax) < len(explicitLittle) {
-		return header
-	}
-	out := append([]byte(nil), header...)
-	clear(out[at : at+len(l.syntax)])
-	copy(out[at:], explicitLittle)
-	return out
+// standIn says whether the library is told explicit little endian in place of a
+// transfer syntax, which is what all of these have: it knows few of them.
+func standIn(syntax string) bool {
+	_, named := syntaxNames[syntax]
+	return syntax == deflated || syntax == encapsulated || named && !codec.Supported(syntax)
 }
 
-// fragments reads the items of encapsulated pixel data: an offset table, then the
-// fragments of the only frame, up to the delimiter.
-func (w *walker) fragments(e element, l *layout) (int, error) {
-	at, count := e.value, 0
-	for {
-		item, err := w.header(at, len(w.b))
+// fragments reads the items of encapsulated pixel data, which start at at: an offset
+// table, then fragments, up to the delimiter. It returns the offset after them.
+func (w *walker) fragments(at int, l *layout) (int, error) {
+	first := 0
+	for count := 0; ; count++ {
+		item, err := w.header(at, w.in.size)
 		if err != nil {
 			return 0, err
 		}
 		switch {
 		case item.tag == tagSeqEnd && count == 0:
 			return 0, w.wrong(at, "encapsulated pixel data without an offset table")
+		case item.tag == tagSeqEnd && count == 1:
+			return 0, w.wrong(at, "encapsulated pixel data without a fragment")
 		case item.tag == tagSeqEnd:
-			return item.value, w.frame(at, l)
+			return item.value, nil
 		case item.tag != tagItem || item.length == undefined:
 			return 0, w.wrong(at, fmt.Sprintf("%s inside encapsulated pixel data where a fragment is due", name(item.tag)))
 		case count > maxFragments:
 			return 0, w.wrong(at, fmt.Sprintf("more than %d fragments", maxFragments))
 		}
-		value := w.b[item.value : item.value+int(item.length)]
-		if count == 0 {
-			l.basicOffsets = value
-		} else {
-			l.fragments = append(l.fragments, value)
+		end := item.value + int(item.length)
+		if err := w.in.fill(end); err != nil {
+			return 0, err
 		}
-		count++
-		at = item.value + int(item.length)
+		if count == 0 {
+			l.basicOffsets, first = w.in.b[item.value:end], end
+		} else {
+			l.fragments, l.starts = append(l.fragments, w.in.b[item.value:end]), append(l.starts, at-first)
+		}
+		at = end
 	}
 }
 
-// frame checks the offset tables and joins the fragments of the frame.
-func (w *walker) frame(at int, l *layout) error {
-	if len(l.fragments) == 0 {
-		return w.wrong(at, "encapsulated pixel data without a fragment")
+// frames gives the compressed bytes of n frames: by the extended offset table, the
+// basic one, one fragment a frame, or the marks at which code streams start
+// (PS3.5 A.4).
+func (l *layout) frames(file string, n int) ([][]byte, error) {
+	firsts, err := l.firstFragments(file, n)
+	if err != nil {
+		return nil, err
 	}
-	if n := len(l.basicOffsets); n%4 != 0 || n > 0 && binary.LittleEndian.Uint32(l.basicOffsets) != 0 {
-		return w.wrong(at, "the basic offset table is wrong: its first frame must start at 0")
+	if len(l.extLengths) > 0 && len(l.extLengths) != 8*n {
+		return nil, &FormatError{file, fmt.Sprintf("the extended offset table has %d lengths, the header says %d frame(s)", len(l.extLengths)/8, n)}
 	}
-	if n := len(l.extOffsets); n%8 != 0 || n > 0 && binary.LittleEndian.Uint64(l.extOffsets) != 0 {
-		return w.wrong(at, "the extended offset table is wrong: its first frame must start at 0")
-	}
-	if n := max(len(l.basicOffsets)/4, len(l.extOffsets)/8); n > 1 && l.late == nil {
-		l.late = &UnsupportedError{w.file, fmt.Sprintf("the offset table has %d frames: multi-frame objects are not supported", n)}
-	}
-	l.pixels = l.fragments[0]
-	if len(l.fragments) > 1 {
-		l.pixels = bytes.Join(l.fragments, nil)
-	}
-	if len(l.extLengths) == 8 {
-		n := binary.LittleEndian.Uint64(l.extLengths)
-		if n > uint64(len(l.pixels)) {
-			return w.wrong(at, fmt.Sprintf("the extended offset table has a frame of %d bytes, the fragments have %d: the file is cut or wrong", n, len(l.pixels)))
+	out := make([][]byte, n)
+	for i, from := range firsts {
+		to := len(l.fragments)
+		if i+1 < n {
+			to = firsts[i+1]
 		}
-		l.pixels = l.pixels[:n]
+		out[i] = l.fragments[from]
+		if to > from+1 {
+			out[i] = bytes.Join(l.fragments[from:to], nil)
+		}
+		if len(l.extLengths) == 0 {
+			continue
+		}
+		k := binary.LittleEndian.Uint64(l.extLengths[8*i:])
+		if k > uint64(len(out[i])) {
+			return nil, &FormatError{file, fmt.Sprintf("the extended offset table has a frame of %d bytes, its fragments have %d: the file is cut or wrong", k, len(out[i]))}
+		}
+		out[i] = out[i][:k]
 	}
-	return nil
+	return out, nil
+}
+
+// firstFragments is the index of the first fragment of each frame.
+func (l *layout) firstFragments(file string, n int) ([]int, error) {
+	switch {
+	case len(l.extOffsets) > 0:
+		return l.byTable(file, "extended", l.extOffsets, 8, n)
+	case len(l.basicOffsets) > 0:
+		return l.byTable(file, "basic", l.basicOffsets, 4, n)
+	case n == 1:
+		return []int{0}, nil
+	}
+	var out []int
+	for i, f := range l.fragments {
+		if len(l.fragments) == n || startsStream(f) {
+			out = append(out, i)
+		}
+	}
+	if len(out) != n || out[0] != 0 {
+		return nil, &FormatError{file, fmt.Sprintf("%d fragments without an offset table, the header says %d frames: where they start cannot be told", len(l.fragments), n)}
+	}
+	return out, nil
+}
+
+// byTable looks the offsets of a table of words up among the fragments.
+func (l *layout) byTable(file, kind string, table []byte, word, n int) ([]int, error) {
+	if len(table)%word != 0 || len(table)/word != n {
+		return nil, &FormatError{file, fmt.Sprintf("the %s offset table is wrong: %d bytes, the header says %d frame(s) of %d bytes each", kind, len(table), n, word)}
+	}
+	out := make([]int, n)
+	for i := range out {
+		offset := uint64(binary.LittleEndian.Uint32(table[word*i:]))
+		if word == 8 {
+			offset = binary.LittleEndian.Uint64(table[word*i:])
+		}
+		k := sort.Search(len(l.starts), func(k int) bool { return uint64(l.starts[k]) >= offset })
+		switch {
+		case k == len(l.starts) || uint64(l.starts[k]) != offset:
+			return nil, &FormatError{file, fmt.Sprintf("the %s offset table is wrong: no fragment starts at %d, where frame %d should", kind, offset, i+1)}
+		case i == 0 && k != 0 || i > 0 && k <= out[i-1]:
+			return nil, &FormatError{file, fmt.Sprintf("the %s offset table is wrong: its first frame must start at 0, and offsets ascend", kind)}
+		}
+		out[i] = k
+	}
+	return out, nil
 }
 
 // offsetTable keeps the extended offset table, which the library cannot read.
@@ -136,28 +186,39 @@ func (w *walker) offsetTable(e element, l *layout) error {
 	if e.length == undefined {
 		return w.wrong(e.value, name(e.tag)+" has an undefined length")
 	}
-	value := w.b[e.value : e.value+int(e.length)]
+	if e.length > 8*maxFragments {
+		return w.wrong(e.value, fmt.Sprintf("more than %d frames", maxFragments))
+	}
+	end := e.value + int(e.length)
+	if err := w.in.fill(end); err != nil {
+		return err
+	}
 	switch e.tag {
 	case tagExtOffsets:
-		l.extOffsets = value
+		l.extOffsets = w.in.b[e.value:end]
 	case tagExtLengths:
-		l.extLengths = value
+		l.extLengths = w.in.b[e.value:end]
 	}
 	return nil
 }
 
 // decode turns a compressed frame into the bytes of an uncompressed one.
-func (im *image) decode(file string, l *layout) ([]byte, error) {
-	if !codec.Supported(l.syntax) {
-		return l.pixels, nil
+func (im *image) decode(file, syntax string, frame []byte) ([]byte, error) {
+	if !codec.Supported(syntax) {
+		return frame, nil
 	}
-	px, err := codec.Decode(l.syntax, l.pixels, codec.Frame{Rows: im.rows, Cols: im.cols, BitsAllocated: im.allocated, BitsStored: im.bits, Signed: im.signed})
+	px, err := codec.Decode(syntax, frame, codec.Frame{Rows: im.rows, Cols: im.cols, BitsAllocated: im.allocated, BitsStored: im.bits, Signed: im.signed})
 	if err == nil {
 		return px, nil
 	}
-	what := syntaxNames[l.syntax] + " pixel data: " + err.Error()
+	what := syntaxNames[syntax] + " pixel data: " + err.Error()
 	if u := (*codec.UnsupportedError)(nil); errors.As(err, &u) {
 		return nil, &UnsupportedError{file, what + "; decompress it, for instance with gdcmconv --raw"}
 	}
 	return nil, &FormatError{file, what}
+}
+
+// startsStream tells the first fragment of a JPEG or JPEG 2000 code stream.
+func startsStream(b []byte) bool {
+	return bytes.HasPrefix(b, []byte{0xFF, 0xD8, 0xFF}) || bytes.HasPrefix(b, []byte{0xFF, 0x4F, 0xFF, 0x51})
 }

@@ -3,6 +3,7 @@ package dicomio
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -126,14 +127,17 @@ func (h *header) imageOf() image {
 	}
 	h.need(tag.SamplesPerPixel, 1, 1)
 	im.signed = h.need(tag.PixelRepresentation, 0, 1) == 1
-	if n := h.ints(tag.NumberOfFrames); len(n) > 0 && n[0] > 1 {
-		h.err = &UnsupportedError{h.file, fmt.Sprintf("%d frames in one file: multi-frame objects are not supported", n[0])}
-	}
 	if im.allocated != 8 && im.allocated != 16 && im.allocated != 32 {
 		h.fail(tag.BitsAllocated, "%d is not supported (8, 16 and 32 are)", im.allocated)
 	}
 	if im.bits > im.allocated {
 		h.fail(tag.BitsStored, "%d of %d bits allocated", im.bits, im.allocated)
+	}
+	if b := h.ints(tag.HighBit); len(b) > 0 && b[0] != im.bits-1 {
+		h.fail(tag.HighBit, "%d, with %d bits stored it must be %d", b[0], im.bits, im.bits-1)
+	}
+	if p := h.text(tag.PhotometricInterpretation); p != "MONOCHROME2" && p != "MONOCHROME1" {
+		h.fail(tag.PhotometricInterpretation, "%q, a CT image has MONOCHROME2 or MONOCHROME1", p)
 	}
 	im.slope, im.intercept = h.decimals(tag.RescaleSlope, 1)[0], h.decimals(tag.RescaleIntercept, 1)[0]
 	if im.slope == 0 {
@@ -161,14 +165,29 @@ func (im *image) extend(v uint32) int {
 	return int(v << shift >> shift)
 }
 
-// values turns stored words into HU, with a mask of the padding.
-func (im *image) values(file string, px []byte, order binary.ByteOrder) ([]float32, []bool, error) {
-	n := im.rows * im.cols
-	need := n * im.allocated / 8
-	if len(px) < need {
-		return nil, nil, &FormatError{file, fmt.Sprintf("pixel data of %d bytes, %d x %d pixels of %d bits need %d: the file is cut", len(px), im.rows, im.cols, im.allocated, need)}
+// bytes of one frame that is not compressed.
+func (im *image) bytes() int { return im.rows * im.cols * im.allocated / 8 }
+
+// hu gives a frame in HU, with a mask of the padding (nil when there is none).
+func (im *image) hu(file string, l *layout, px []byte) ([]float32, []bool, error) {
+	px, err := im.decode(file, l.syntax, px)
+	if err != nil {
+		return nil, nil, err
 	}
-	hu := make([]float32, n)
+	if len(px) < im.bytes() {
+		return nil, nil, &FormatError{file, fmt.Sprintf("a frame of %d bytes, %d x %d pixels of %d bits need %d: the file is cut", len(px), im.rows, im.cols, im.allocated, im.bytes())}
+	}
+	hu, mask := im.values(px, l.order)
+	return hu, mask, nil
+}
+
+// values turns the stored words of a frame into HU.
+func (im *image) values(px []byte, order binary.ByteOrder) ([]float32, []bool) {
+	hu := make([]float32, im.rows*im.cols)
+	if im.allocated == 16 && !im.padded && order == binary.LittleEndian {
+		im.plain16(hu, px)
+		return hu, nil
+	}
 	var mask []bool
 	for i := range hu {
 		var v uint32
@@ -183,12 +202,32 @@ func (im *image) values(file string, px []byte, order binary.ByteOrder) ([]float
 		s := im.extend(v)
 		if im.padded && s >= im.padLo && s <= im.padHi {
 			if mask == nil {
-				mask = make([]bool, n)
+				mask = make([]bool, len(hu))
 			}
 			mask[i], hu[i] = true, airHU
 			continue
 		}
 		hu[i] = float32(float64(s)*im.slope + im.intercept)
 	}
-	return hu, mask, nil
+	return hu, mask
+}
+
+// plain16 is the loop of values for nearly all files there are.
+func (im *image) plain16(hu []float32, px []byte) {
+	shift := 32 - im.bits
+	if im.signed {
+		for i := range hu {
+			hu[i] = float32(float64(int32(uint32(binary.LittleEndian.Uint16(px[2*i:]))<<shift)>>shift)*im.slope + im.intercept)
+		}
+		return
+	}
+	for i := range hu {
+		hu[i] = float32(float64(uint32(binary.LittleEndian.Uint16(px[2*i:]))<<shift>>shift)*im.slope + im.intercept)
+	}
+}
+
+// upright says whether o are two unit vectors at a right angle.
+func upright(o [6]float64) bool {
+	r, c := o[0]*o[0]+o[1]*o[1]+o[2]*o[2], o[3]*o[3]+o[4]*o[4]+o[5]*o[5]
+	return math.Abs(r-1) < 0.01 && math.Abs(c-1) < 0.01 && math.Abs(o[0]*o[3]+o[1]*o[4]+o[2]*o[5]) < 0.01
 }

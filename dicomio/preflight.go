@@ -14,9 +14,9 @@ import (
 // passed here.
 const (
 	maxDepth    = 32
-	maxElements = 200_000
+	maxElements = 500_000  // 2,000 frames of a converted series have some 200,000
 	maxValue    = 64 << 20 // bytes of one value that is not pixel data
-	maxPixels   = 1 << 31
+	maxMeta     = 1 << 20
 )
 
 // layout is what the walk found.
@@ -24,24 +24,34 @@ type layout struct {
 	syntax       string
 	implicit     bool
 	order        binary.ByteOrder
-	header       []byte // what the library may see: all before the group of pixel data
-	pixels       []byte // of the frame, still compressed when the syntax is; nil when there are none
+	class        string // SOP class
+	metaClass    string // the same of the file meta information
+	header       []byte // what the library may see: all before the group of pixel data, made harmless
+	pixels       bool   // whether there are any
+	at, length   int    // of pixel data that are not encapsulated
 	encapsulated bool
 	fragments    [][]byte
+	starts       []int // of each fragment's item, from the first one
 	basicOffsets []byte
 	extOffsets   []byte
 	extLengths   []byte
-	late         error // why the pixels cannot be used, if the object is wanted at all
+	records      []int   // offsets of the records of a DICOMDIR
+	in           *stream // where pixel data are
+	foreign      string  // why the object is no CT image, by its class; then the rest is not filled
+	late         error   // why the pixels cannot be used, if the object is wanted at all
 }
 
 // walker goes over the tags of a file without building anything.
 type walker struct {
 	file     string
-	b        []byte
+	in       *stream
 	order    binary.ByteOrder
 	implicit bool
+	any      bool // objects of all classes are wanted
 	elements int
-	unnamed  []unnamed
+	patches  []patch
+	strange  bool // the element walked over has something inside that the library cannot read
+	records  []int
 }
 
 type element struct {
@@ -59,45 +69,101 @@ const (
 	tagPixels   = 0x7FE00010
 	tagFloatPix = 0x7FE00008
 	tagDoublePx = 0x7FE00009
+
+	tagMetaLength = 0x00020000
+	tagCharset    = 0x00080005
+	tagClass      = 0x00080016
+	tagRecords    = 0x00041220
 )
 
-// preflight checks the structure of a whole file and finds its pixel data.
-func preflight(file string, b []byte) (*layout, error) {
-	if len(b) < 132 || string(b[128:132]) != "DICM" {
-		return nil, &FormatError{file, "not a DICOM file: no DICM at byte 128"}
+// preflight checks the structure of a file and finds its pixel data. It stops at a
+// class that is none of CT images, which layout.foreign then names.
+func preflight(in *stream) (*layout, error) { return walk(in, false) }
+
+// walk is preflight; any says that objects of all classes are wanted.
+func walk(in *stream, any bool) (*layout, error) {
+	if err := in.fill(132); err != nil {
+		return nil, err
 	}
-	w := &walker{file: file, b: b, order: binary.LittleEndian}
+	if len(in.b) < 132 || string(in.b[128:132]) != "DICM" {
+		return nil, &FormatError{in.name, "not a DICOM file: no DICM at byte 128"}
+	}
+	w := &walker{file: in.name, in: in, any: any, order: binary.LittleEndian}
 	l := &layout{}
-	at, syntaxAt := 132, 0
-	for at+2 <= len(b) && binary.LittleEndian.Uint16(b[at:]) == 2 {
-		e, err := w.next(at, len(b))
+	at, err := w.meta(l)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.transferSyntax(in.name); err != nil {
+		if l.foreign = foreign(l.metaClass); l.foreign != "" && !any {
+			return l, nil
+		}
+		return nil, err
+	}
+	if l.metaClass == directory && !any { // it has no SOP class in its data set
+		l.foreign = foreign(directory)
+		return l, nil
+	}
+	if l.syntax == deflated {
+		if err := in.fill(in.size); err != nil {
+			return nil, err
+		}
+		whole, err := inflate(in.name, in.b, at)
 		if err != nil {
 			return nil, err
 		}
-		if e.length == undefined {
-			return nil, w.wrong(at, "undefined length in the file meta information")
+		w.in = inMemory(in.name, whole)
+	}
+	w.implicit, w.order = l.implicit, l.order
+	if err := w.dataset(at, l); err != nil || l.foreign != "" {
+		return l, err
+	}
+	l.in, l.header, l.records = w.in, w.patched(l.header), w.records
+	return l, nil
+}
+
+// meta walks the file meta information and returns its end.
+func (w *walker) meta(l *layout) (int, error) {
+	at, length := 132, 0
+	for {
+		if err := w.in.fill(at + 2); err != nil {
+			return 0, err
 		}
-		if e.tag == 0x00020010 {
-			l.syntax, syntaxAt = trimUID(b[e.value:e.value+int(e.length)]), e.value
+		if at+2 > w.in.size || binary.LittleEndian.Uint16(w.in.b[at:]) != 2 {
+			break
+		}
+		e, err := w.next(at, w.in.size)
+		if err != nil {
+			return 0, err
+		}
+		if e.length == undefined {
+			return 0, w.wrong(at, "undefined length in the file meta information")
+		}
+		if e.length > maxMeta {
+			return 0, w.wrong(at, fmt.Sprintf("%s has a value of %d bytes", name(e.tag), e.length))
+		}
+		switch e.tag {
+		case tagMetaLength:
+			if e.vr != "UL" || e.length != 4 {
+				return 0, w.wrong(at, "(0002,0000) FileMetaInformationGroupLength is no UL")
+			}
+			length = e.value
+		case 0x00020002:
+			l.metaClass, err = w.uid(e)
+		case 0x00020010:
+			if l.syntax, err = w.uid(e); len(l.syntax) >= len(explicitLittle) && standIn(l.syntax) {
+				w.patch(e.value, append([]byte(explicitLittle), make([]byte, int(e.length)-len(explicitLittle))...))
+			}
+		}
+		if err != nil {
+			return 0, err
 		}
 		at = e.value + int(e.length)
 	}
-	if err := l.transferSyntax(file); err != nil {
-		return nil, err
+	if length > 0 {
+		w.patch(length, binary.LittleEndian.AppendUint32(nil, uint32(at-length-4)))
 	}
-	if l.syntax == deflated {
-		whole, err := inflate(file, b, at)
-		if err != nil {
-			return nil, err
-		}
-		w.b = whole
-	}
-	w.implicit, w.order = l.implicit, l.order
-	if err := w.dataset(at, l); err != nil {
-		return nil, err
-	}
-	l.header = w.named(l.plainSyntax(l.header, syntaxAt))
-	return l, nil
+	return at, nil
 }
 
 // transferSyntax sets byte order and VR mode, or names a syntax that is not read.
@@ -106,7 +172,7 @@ func (l *layout) transferSyntax(file string) error {
 	switch l.syntax {
 	case "1.2.840.10008.1.2":
 		l.implicit = true
-	case "1.2.840.10008.1.2.1":
+	case explicitLittle:
 	case "1.2.840.10008.1.2.2":
 		l.order = binary.BigEndian
 	case "":
@@ -134,8 +200,8 @@ func (l *layout) transferSyntax(file string) error {
 // dataset walks the top level.
 func (w *walker) dataset(at int, l *layout) error {
 	last := uint32(0)
-	for at < len(w.b) {
-		e, err := w.next(at, len(w.b))
+	for at < w.in.size {
+		e, err := w.next(at, w.in.size)
 		if err != nil {
 			return err
 		}
@@ -143,12 +209,14 @@ func (w *walker) dataset(at int, l *layout) error {
 			return w.wrong(at, fmt.Sprintf("%s after %s: elements must ascend", name(e.tag), name(last)))
 		}
 		last = e.tag
-		w.note(at, e)
+		if err := w.note(at, e, l); err != nil || l.foreign != "" {
+			return err
+		}
 		if e.tag == tagFloatPix || e.tag == tagDoublePx {
 			return &UnsupportedError{w.file, "floating point pixel data are not supported"}
 		}
 		if e.tag >= tagGroupPix && l.header == nil {
-			l.header = w.b[:at]
+			l.header = w.in.b[:at]
 		}
 		switch e.tag {
 		case tagPixels:
@@ -162,39 +230,48 @@ func (w *walker) dataset(at int, l *layout) error {
 				return err
 			}
 		}
-		if at, err = w.skip(e, len(w.b), 0); err != nil {
+		begin := at
+		if at, err = w.skip(e, w.in.size, 0); err != nil {
 			return err
 		}
+		w.cutStrange(begin, at, e)
 	}
 	if l.header == nil {
-		l.header = w.b
+		if err := w.in.fill(w.in.size); err != nil {
+			return err
+		}
+		l.header = w.in.b
 	}
 	return nil
 }
 
 // pixels finds the pixel data and returns the offset after them.
 func (w *walker) pixels(at int, e element, l *layout) (int, error) {
+	l.pixels = true
 	switch {
 	case l.encapsulated && e.length != undefined:
 		return 0, w.wrong(at, fmt.Sprintf("pixel data of a length, transfer syntax %s needs fragments", l.syntax))
 	case l.encapsulated:
-		return w.fragments(e, l)
+		if err := w.in.fill(w.in.size); err != nil {
+			return 0, err
+		}
+		return w.fragments(e.value, l)
 	case e.length == undefined:
 		return 0, w.wrong(at, "encapsulated pixel data in an uncompressed transfer syntax")
 	}
-	end := e.value + int(e.length)
-	l.pixels = w.b[e.value:end]
-	return end, nil
+	l.at, l.length = e.value, int(e.length)
+	return l.at + l.length, nil
 }
 
-// trailing checks that what follows the pixel data are elements too.
+// trailing checks that what follows the pixel data are elements too, where it is in
+// memory already.
 func (w *walker) trailing(at int, last uint32) error {
-	for at < len(w.b) {
-		e, err := w.next(at, len(w.b))
+	for at < len(w.in.b) && len(w.in.b) == w.in.size {
+		e, err := w.next(at, w.in.size)
 		if err != nil || e.tag <= last {
 			return nil // trailing bytes after whole pixel data harm nobody
 		}
-		if at, err = w.skip(e, len(w.b), 0); err != nil {
+		if at, err = w.skip(e, w.in.size, 0); err != nil {
 			return err
 		}
 	}
@@ -203,8 +280,16 @@ func (w *walker) trailing(at int, last uint32) error {
 
 // skip returns the offset after the element's value, walking into sequences.
 func (w *walker) skip(e element, end, depth int) (int, error) {
-	if e.length == undefined || e.vr == "SQ" {
+	switch {
+	case e.tag == tagPixels: // of an icon
+		w.strange = true
+		if e.length == undefined {
+			return w.fragments(e.value, &layout{})
+		}
+	case e.length == undefined || e.vr == "SQ":
 		return w.sequence(e, end, depth)
+	case e.vr == "OV" || e.vr == "SV" || e.vr == "UV":
+		w.strange = true
 	}
 	if e.length > maxValue {
 		return 0, w.wrong(e.value, fmt.Sprintf("%s has a value of %d bytes", name(e.tag), e.length))
@@ -212,7 +297,7 @@ func (w *walker) skip(e element, end, depth int) (int, error) {
 	return e.value + int(e.length), nil
 }
 
-// sequence walks the items of e. UN of undefined length holds implicit VR.
+// sequence walks the items of e. UN of undefined length holds implicit VR (PS3.5 6.2.2).
 func (w *walker) sequence(e element, end, depth int) (int, error) {
 	if depth >= maxDepth {
 		return 0, w.wrong(e.value, fmt.Sprintf("sequences nested more than %d deep", maxDepth))
@@ -221,7 +306,9 @@ func (w *walker) sequence(e element, end, depth int) (int, error) {
 		return 0, w.wrong(e.value, fmt.Sprintf("%s with VR %s has an undefined length", name(e.tag), e.vr))
 	}
 	if e.vr == "UN" && !w.implicit {
-		return 0, &UnsupportedError{w.file, fmt.Sprintf("%s: a sequence with VR UN is not supported", name(e.tag))}
+		order := w.order
+		w.strange, w.implicit, w.order = true, true, binary.LittleEndian
+		defer func() { w.implicit, w.order = false, order }()
 	}
 	stop := end
 	if e.length != undefined {
@@ -238,6 +325,9 @@ func (w *walker) sequence(e element, end, depth int) (int, error) {
 			return item.value, nil
 		case item.tag != tagItem:
 			return 0, w.wrong(at, fmt.Sprintf("%s inside sequence %s where an item is due", name(item.tag), name(e.tag)))
+		}
+		if e.tag == tagRecords && depth == 0 {
+			w.records = append(w.records, at)
 		}
 		if at, err = w.item(item, stop, depth+1); err != nil {
 			return 0, err
@@ -280,7 +370,10 @@ func (w *walker) header(at, end int) (element, error) {
 	if at+8 > end {
 		return element{}, w.wrong(at, "the file is cut")
 	}
-	e := element{tag: w.tagAt(at), length: w.order.Uint32(w.b[at+4:]), value: at + 8}
+	if err := w.in.fill(at + 8); err != nil {
+		return element{}, err
+	}
+	e := element{tag: w.tagAt(at), length: w.order.Uint32(w.in.b[at+4:]), value: at + 8}
 	if e.length != undefined && int64(e.length) > int64(end-e.value) {
 		return e, w.wrong(at, fmt.Sprintf("%s needs %d bytes, %d are left: the file is cut or wrong", name(e.tag), e.length, end-e.value))
 	}
@@ -295,9 +388,12 @@ func (w *walker) next(at, end int) (element, error) {
 	if at+8 > end {
 		return element{}, w.wrong(at, "the file is cut inside an element")
 	}
+	if err := w.in.fill(at + 12); err != nil {
+		return element{}, err
+	}
 	e := element{tag: w.tagAt(at)}
 	if w.implicit && e.tag>>16 != 2 {
-		e.length, e.value = w.order.Uint32(w.b[at+4:]), at+8
+		e.length, e.value = w.order.Uint32(w.in.b[at+4:]), at+8
 		e.vr = implicitVR(e.tag, e.length)
 	} else if err := w.explicit(&e, at, end); err != nil {
 		return e, err
@@ -309,15 +405,18 @@ func (w *walker) next(at, end int) (element, error) {
 }
 
 func (w *walker) explicit(e *element, at, end int) error {
-	e.vr = string(w.b[at+4 : at+6])
+	e.vr = string(w.in.b[at+4 : at+6])
 	switch e.vr {
 	case "OB", "OW", "OF", "OD", "OL", "OV", "SQ", "UC", "UN", "UR", "UT", "SV", "UV":
 		if at+12 > end {
 			return w.wrong(at, "the file is cut inside an element")
 		}
-		e.length, e.value = w.order.Uint32(w.b[at+8:]), at+12
+		e.length, e.value = w.order.Uint32(w.in.b[at+8:]), at+12
 	case "AE", "AS", "AT", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US":
-		e.length, e.value = uint32(w.order.Uint16(w.b[at+6:])), at+8
+		e.length, e.value = uint32(w.order.Uint16(w.in.b[at+6:])), at+8
+		if e.length == 0xFFFF { // the library takes it for an undefined length
+			return w.wrong(at, fmt.Sprintf("%s has the odd length 65535", name(e.tag)))
+		}
 	default:
 		return w.wrong(at, fmt.Sprintf("%s has VR %q", name(e.tag), e.vr))
 	}
@@ -337,7 +436,7 @@ func implicitVR(t, length uint32) string {
 }
 
 func (w *walker) tagAt(at int) uint32 {
-	return uint32(w.order.Uint16(w.b[at:]))<<16 | uint32(w.order.Uint16(w.b[at+2:]))
+	return uint32(w.order.Uint16(w.in.b[at:]))<<16 | uint32(w.order.Uint16(w.in.b[at+2:]))
 }
 
 func (w *walker) wrong(at int, what string) error {

@@ -27,7 +27,9 @@ type Slice struct {
 	SOPClass    string
 	SOPInstance string
 	Number      int    // InstanceNumber
-	File        string // name inside the folder or archive, for messages
-	// Header is the data set without pixel data; all text is UTF-8.
+	Frame       int    // of an Enhanced CT object, from 1; 0 for an object of one image
+	File        string // name inside the folder or archive, and the frame, for messages
+	// Header is the data set without pixel data; all text is UTF-8. That of a frame
+	// has the attributes of its functional groups at the top level.
 	Header *dicom.Dataset
 }

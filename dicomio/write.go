@@ -117,9 +117,10 @@ func ReadHeader(path string) (*dicom.Dataset, error) {
 	if err != nil {
 		return nil, &FormatError{path, "cannot be read: " + plain(err)}
 	}
-	l, err := preflight(path, b)
+	l, err := walk(inMemory(path, b), true)
 	if err != nil {
 		return nil, err
 	}
-	return parseHeader(path, l.header)
+	ds, _, err := parseHeader(path, l.header)
+	return ds, err
 }

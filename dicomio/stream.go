@@ -1,0 +1,95 @@
+package dicomio
+
+import (
+	"io"
+	"slices"
+)
+
+// firstRead is what is read of a file at once: the whole of a usual slice.
+const firstRead = 1 << 20
+
+// stream is a file that is read once, from front to end. Its first bytes stay in
+// memory, as far as anybody needed them; pixels behind them pass through a buffer, so
+// that a large object is never held twice.
+type stream struct {
+	name string
+	r    io.Reader // nil where b is the whole file
+	size int
+	b    []byte // the first bytes
+	next int    // offset of what r gives next
+}
+
+func inMemory(name string, b []byte) *stream { return &stream{name: name, size: len(b), b: b} }
+
+// fill makes b at least n bytes long, or as long as the file.
+func (s *stream) fill(n int) error {
+	if n = min(n, s.size); n <= len(s.b) {
+		return nil
+	}
+	have, want := len(s.b), min(s.size, max(n, 2*len(s.b), firstRead))
+	b := slices.Grow(s.b, want-have)[:want]
+	k, err := io.ReadFull(s.r, b[have:])
+	s.b = b[:have+k]
+	s.next = len(s.b)
+	if err != nil {
+		return s.short(err)
+	}
+	return nil
+}
+
+// take gives n bytes from at on, in buf where they are not in memory. Later calls
+// ask for later bytes.
+func (s *stream) take(at, n int, buf []byte) ([]byte, error) {
+	if at+n <= len(s.b) {
+		return s.b[at : at+n], nil
+	}
+	got := 0
+	if at < len(s.b) {
+		got = copy(buf[:n], s.b[at:])
+	}
+	if err := s.skipTo(at + got); err != nil {
+		return nil, err
+	}
+	k, err := io.ReadFull(s.r, buf[got:n])
+	s.next += k
+	if err != nil {
+		return nil, s.short(err)
+	}
+	return buf[:n], nil
+}
+
+func (s *stream) skipTo(at int) error {
+	if at <= s.next {
+		return nil
+	}
+	k, err := io.CopyN(io.Discard, s.r, int64(at-s.next))
+	s.next += int(k)
+	if err != nil {
+		return s.short(err)
+	}
+	return nil
+}
+
+// finish reads what is left: an archive compares its checksum at the end of a member.
+func (s *stream) finish() error {
+	if s.r == nil {
+		return nil
+	}
+	if err := s.skipTo(s.size); err != nil {
+		return err
+	}
+	switch k, err := io.Copy(io.Discard, io.LimitReader(s.r, 1)); {
+	case err != nil:
+		return s.short(err)
+	case k > 0:
+		return &FormatError{s.name, "it grew while it was read"}
+	}
+	return nil
+}
+
+func (s *stream) short(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return &FormatError{s.name, "it ends before its size: it was cut while it was read, or its archive is damaged"}
+	}
+	return &FormatError{s.name, "cannot be read: " + plain(err)}
+}
