@@ -24,12 +24,15 @@ import (
 
 func evaluateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "evaluate", Usage: "make a table of methods over a folder of reference slices", ArgsUsage: "FOLDER",
+		Name: "evaluate", Usage: "make a table of methods over a folder of reference slices, or measure a phantom", ArgsUsage: "[FOLDER]",
 		Description: "FOLDER holds 16-bit PNG slices (HU + 1024) and index.csv with the columns file, split, site, pixel_mm. Each slice is measured\n" +
-			"without the inverse crime and reconstructed by each method; the table is Markdown, mean and standard deviation over slices by site.\n\n" + examples(
+			"without the inverse crime and reconstructed by each method; the table is Markdown, mean and standard deviation over slices by site.\n" +
+			"With --phantom there is no FOLDER: exact data of the phantom, with noise drawn again and again, give CT numbers, noise power, the task transfer\n" +
+			"function by insert and the detectability of discs, by method.\n\n" + examples(
 			"ctrecon evaluate --split val ctdata", "25 views, .01 nepers: all methods",
 			"ctrecon evaluate --angles 50 --method tv --csv tv50.csv ctdata", "one method, every slice into a CSV file",
-			"ctrecon evaluate --method tv --max-rmse 80 ctdata", "a check for scripts: exit code 1 when the mean HU RMSE is above"),
+			"ctrecon evaluate --method tv --max-rmse 80 ctdata", "a check for scripts: exit code 1 when the mean HU RMSE is above",
+			"ctrecon evaluate --phantom acr --method fbp,fbp-hann,tv", "image quality as a medical physicist measures it"),
 		Flags: flagGroups([]cli.Flag{
 			&cli.StringFlag{Name: "split", Usage: "rows of index.csv with this split", Value: "val"},
 			&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST`", Value: "fbp,fbp-hann,cgls,sirt,tikhonov,tv"},
@@ -39,7 +42,10 @@ func evaluateCommand() *cli.Command {
 			&cli.IntFlag{Name: "limit", Usage: "at most `N` slices, evenly picked"},
 			&cli.Uint64Flag{Name: "seed", Usage: "of the noise", Value: 1},
 			&cli.IntFlag{Name: "workers", Usage: "slices at a time"},
-			&cli.StringFlag{Name: "csv", Usage: "also write every slice to `FILE`"},
+			&cli.StringFlag{Name: "phantom", Usage: "measure the phantom `NAME`, " + strings.Join(measuredPhantoms, " or ")},
+			&cli.IntFlag{Name: "draws", Usage: "`K` draws of the noise, with --phantom", Value: 30},
+			&cli.IntFlag{Name: "size", Usage: "`N` x N pixels, with --phantom", Value: 256},
+			&cli.StringFlag{Name: "csv", Usage: "also write every slice, or every figure and curve of a phantom, to `FILE`"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		}, modelFlags()),
@@ -61,6 +67,14 @@ type score struct {
 }
 
 func evaluateAction(c *cli.Context) error {
+	if c.IsSet("phantom") {
+		return evaluatePhantom(c)
+	}
+	for _, name := range []string{"draws", "size"} {
+		if c.IsSet(name) {
+			return usagef("--%s belongs to --phantom: a folder's slices are measured once, as large as they are", name)
+		}
+	}
 	dir, err := onlyArgument(c, "folder")
 	if err != nil {
 		return err

@@ -13,9 +13,9 @@ type TTF struct {
 	CNR      float64 // |Contrast| over the deviation of pixels of the mean image beside the edge
 }
 
-// Trusted is the CNR from which a TTF is taken as measured: from white noise of
-// this level f50 comes out within 10 % (TestTTFInNoise).
-const Trusted = 20.0
+// Trusted is the CNR from which a TTF is taken as measured: white noise of this
+// level moves f50 by 3 to 6 % (one standard error; TestTTFInNoise).
+const Trusted = 15.0
 
 // F50 and F10 are where the TTF falls to a half and to a tenth, in 1/cm.
 func (t TTF) F50() float64 { return t.Fall(0.5) }
