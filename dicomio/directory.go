@@ -36,6 +36,7 @@ type record struct {
 	next, lower int    // offsets of records, 0 for none
 	used        bool
 	uid         string // of a SERIES
+	instance    string // of the object in the file
 	modality    string
 	file        []string // parts of the name that it refers to
 }
@@ -43,6 +44,7 @@ type record struct {
 // reference is a file that a DICOMDIR names.
 type reference struct {
 	name     string
+	uid      string // of the SOP instance, where it is given
 	series   string
 	modality string
 }
@@ -65,7 +67,7 @@ func (in *input) choose(root, dir string) error {
 			missing = append(missing, r)
 		case !taken[s.name]:
 			taken[s.name] = true
-			s.due = true
+			s.due, s.uid = true, r.uid
 			kept = append(kept, s)
 		}
 		if ok {
@@ -191,6 +193,7 @@ func recordOf(file string, ds *dicom.Dataset) record {
 	r := record{
 		kind: h.text(tag.DirectoryRecordType), next: h.one(tag.OffsetOfTheNextDirectoryRecord), lower: h.one(tag.OffsetOfReferencedLowerLevelDirectoryEntity),
 		used: true, uid: h.text(tag.SeriesInstanceUID), modality: h.text(tag.Modality), file: textsOf(ds, tag.ReferencedFileID),
+		instance: h.text(tag.ReferencedSOPInstanceUIDInFile),
 	}
 	if v := h.ints(tag.RecordInUseFlag); len(v) > 0 && v[0] == 0 {
 		r.used = false
@@ -283,7 +286,7 @@ func named(file string, all []entry) ([]reference, error) {
 				return nil, &FormatError{file, fmt.Sprintf("(0004,1500) ReferencedFileID %q is no name inside the folder", strings.Join(e.file, "\\"))}
 			}
 		}
-		out = append(out, reference{strings.Join(e.file, "/"), e.series, e.modality})
+		out = append(out, reference{strings.Join(e.file, "/"), e.instance, e.series, e.modality})
 	}
 	if len(out) == 0 {
 		return nil, &FormatError{file, "the DICOMDIR names no file"}

@@ -101,7 +101,11 @@ func readSource(s source, workers int) ([]*file, error) {
 		}
 		return []*file{{skip: "no DICOM file"}}, nil
 	}
-	return readObject(in, workers)
+	files, err := readObject(in, workers)
+	if err == nil && s.uid != "" && files[0].skip == "" && files[0].slice.SOPInstance != s.uid {
+		return nil, &FormatError{s.name, "(0008,0018) SOPInstanceUID: another object than the DICOMDIR says"}
+	}
+	return files, err
 }
 
 // readFile reads a whole file that holds one image.

@@ -2,7 +2,7 @@ package dicomio
 
 import (
 	"archive/zip"
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -22,7 +22,8 @@ type source struct {
 	name string // inside the folder or archive, with slashes
 	size int64
 	open func() (io.ReadCloser, error)
-	due  bool // somebody says that it is a DICOM file
+	due  bool   // a DICOMDIR says that it is a DICOM file
+	uid  string // and which object it holds
 }
 
 // input is what an input path leads to.
@@ -41,8 +42,8 @@ func sources(path string) (*input, error) {
 		return nil, &FormatError{path, "no such file or folder"}
 	}
 	if !info.IsDir() && !strings.EqualFold(filepath.Ext(path), ".zip") {
-		if !isDirectory(path) {
-			in.sources = []source{{filepath.Base(path), info.Size(), func() (io.ReadCloser, error) { return os.Open(path) }, false}}
+		if !isDirectory(path, info.Size()) {
+			in.sources = []source{{filepath.Base(path), info.Size(), func() (io.ReadCloser, error) { return os.Open(path) }, false, ""}}
 			return in, nil
 		}
 		if in.sources, err = folder(filepath.Dir(path)); err != nil {
@@ -67,15 +68,20 @@ func sources(path string) (*input, error) {
 	return in, nil
 }
 
-// isDirectory looks into a file for the SOP class of a DICOMDIR.
-func isDirectory(path string) bool {
+// isDirectory looks into the meta information of a file for the SOP class of a DICOMDIR.
+func isDirectory(path string, size int64) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, 1024))
-	return err == nil && len(head) > 132 && string(head[128:132]) == "DICM" && bytes.Contains(head[132:], append([]byte(directory), 0))
+	in := &stream{name: path, r: f, size: int(size)}
+	if err := in.fill(132); err != nil || len(in.b) < 132 || string(in.b[128:132]) != "DICM" {
+		return false
+	}
+	l := &layout{}
+	_, err = (&walker{file: path, in: in, order: binary.LittleEndian}).meta(l)
+	return err == nil && l.metaClass == directory
 }
 
 func folder(root string) ([]source, error) {
@@ -98,7 +104,7 @@ func folder(root string) ([]source, error) {
 		if err != nil {
 			return &FormatError{p, "cannot be read: " + err.Error()}
 		}
-		out = append(out, source{filepath.ToSlash(rel), info.Size(), func() (io.ReadCloser, error) { return os.Open(p) }, false})
+		out = append(out, source{filepath.ToSlash(rel), info.Size(), func() (io.ReadCloser, error) { return os.Open(p) }, false, ""})
 		return nil
 	})
 	return out, err
@@ -120,7 +126,7 @@ func archive(path string) ([]source, func(), error) {
 			return nil, nil, &FormatError{path, "the archive expands to more than 64 GiB"}
 		}
 		total += f.UncompressedSize64
-		out = append(out, source{f.Name, int64(f.UncompressedSize64), f.Open, false})
+		out = append(out, source{f.Name, int64(f.UncompressedSize64), f.Open, false, ""})
 	}
 	return out, func() { z.Close() }, nil
 }

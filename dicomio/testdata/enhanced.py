@@ -3,11 +3,11 @@ pydicom and highdicom build them, dcmtk and GDCM compress them.
 
     apt-get install dcmtk libgdcm-tools dicom3tools
     pip install pydicom==3.0.2 highdicom==0.28.2 numpy
-    python enhanced.py enhanced
+    python enhanced.py enhanced media
 
 enhanced.dcm has four frames of 24 rows of 32, in another order than their places, each
 with a rescale slope of its own; enhanced.KIND.dcm is the same compressed. legacy.dcm is
-converted from the CT images classic/. enhanced.raw and legacy.raw hold the HU of all
+converted from the CT images under media/, for which dcmgpdir makes a DICOMDIR. enhanced.raw and legacy.raw hold the HU of all
 frames that pydicom gives, as float32, in the order of places. The three last files hold
 the JPEG frames in three fragments each, and under an extended offset table. dciodvfy
 finds no error in enhanced.dcm.
@@ -115,6 +115,7 @@ def enhanced():
 
 
 def classic(to):
+    (to / "CT").mkdir(parents=True)
     out = []
     for place in range(FRAMES):
         ds = Dataset()
@@ -127,18 +128,20 @@ def classic(to):
         ds.WindowCenter, ds.WindowWidth = "40", "400"
         ds.PixelData = pixels(place).tobytes()
         ds["PixelData"].VR = "OW"
-        ds.save_as(to / f"classic{place + 1}.dcm", enforce_file_format=True)
+        ds.save_as(to / "CT" / f"IM{place + 1}", enforce_file_format=True)
         out.append(ds)
+    names = [f"CT/IM{place + 1}" for place in range(FRAMES)]
+    subprocess.run(["dcmgpdir", "+id", ".", *names], cwd=to, check=True)
     return out
 
 
 def main():
-    to = pathlib.Path(sys.argv[1])
+    to, media = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     to.mkdir(exist_ok=True)
     ds, hu = enhanced()
     ds.save_as(to / "enhanced.dcm", enforce_file_format=True)
     (to / "enhanced.raw").write_bytes(hu.tobytes())
-    src = classic(to)
+    src = classic(media)
     legacy = highdicom.legacy.LegacyConvertedEnhancedCTImage(src, ROOT + ".31", 4, ROOT + ".30", 1)
     legacy.save_as(to / "legacy.dcm")
     read = pydicom.dcmread(to / "legacy.dcm")
