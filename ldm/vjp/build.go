@@ -64,8 +64,9 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 		}
 	}
 	b.sweep(m.nodes)
+	tied := b.tie(info.Outputs)
 	for _, w := range wrt {
-		info.Outputs = append(info.Outputs, b.result(w))
+		info.Outputs = append(info.Outputs, b.result(w, tied))
 	}
 	b.prune(info.Outputs)
 	info.Reverse = len(b.nodes)
@@ -205,15 +206,19 @@ func (b *builder) seed(p Port) Port {
 }
 
 // result names the gradient of an input asked for.
-func (b *builder) result(w string) Port {
+func (b *builder) result(w, tied string) Port {
 	g := b.total(w)
 	if g == "" {
 		panic(stop{&UnsupportedError{"", "input " + w, "no output depends on it by a path along which a derivative exists"}})
 	}
 	out := b.free("d_" + w)
 	v := b.val(w)
+	n := &node{op: "Identity", name: b.name("Identity"), in: []string{g}, out: []string{out}}
+	if tied != "" && v.typ == b.typ(tied) && len(v.shape) > 0 {
+		n.op, n.in = "Add", []string{g, tied}
+	}
 	b.define("gradient", out, v)
-	b.push(&node{op: "Identity", name: b.name("Identity"), in: []string{g}, out: []string{out}})
+	b.push(n)
 	return Port{out, v.typ, v.shape}
 }
 

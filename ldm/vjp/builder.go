@@ -227,7 +227,7 @@ func (b *builder) total(name string) string {
 		return ""
 	}
 	for len(list) > 1 {
-		list = append([]string{b.add(list[0], list[1])}, list[2:]...)
+		list = append([]string{b.add(b.late(list[0]), b.late(list[1]))}, list[2:]...)
 	}
 	b.sums[name] = list
 	return list[0]

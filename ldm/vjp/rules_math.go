@@ -46,6 +46,7 @@ func gradSiLU(b *builder, n *node, g string) []string {
 		s := n.in[1-i]
 		if m := b.madeBy("Sigmoid", s); m != nil && m.in[0] == x && b.wants(x) {
 			y, out := n.out[0], []string{within, within}
+			g = b.late(g)
 			out[i] = b.mul(g, b.add(s, b.mul(y, b.sub(b.number(s, 1), s))))
 			return out
 		}
