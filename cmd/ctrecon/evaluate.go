@@ -1,17 +1,8 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
-	"io"
-	"math"
-	"os"
 	"path/filepath"
-	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,7 +10,6 @@ import (
 	"ctrecon/ct"
 	"ctrecon/ct/metrics"
 	"ctrecon/ct/recon"
-	"ctrecon/radon"
 )
 
 func evaluateCommand() *cli.Command {
@@ -30,7 +20,8 @@ func evaluateCommand() *cli.Command {
 			"With --phantom there is no FOLDER: exact data of the phantom, with noise drawn again and again, give CT numbers, noise power, the task transfer\n" +
 			"function by insert and the detectability of discs, by method.\n\n" + examples(
 			"ctrecon evaluate --split val ctdata", "25 views, .01 nepers: all methods",
-			"ctrecon evaluate --angles 50 --method tv --csv tv50.csv ctdata", "one method, every slice into a CSV file",
+			"ctrecon evaluate --angles 50 --method tv --csv tv50.csv --resume ctdata", "one method, every slice into a CSV file; again after an interruption",
+			"ctrecon evaluate --arc 90 --dead .02 --method tv,resample ctdata", "a short arc and dead bins",
 			"ctrecon evaluate --method tv --max-rmse 80 ctdata", "a check for scripts: exit code 1 when the mean HU RMSE is above",
 			"ctrecon evaluate --phantom acr --method fbp,fbp-hann,tv", "image quality as a medical physicist measures it"),
 		Flags: flagGroups([]cli.Flag{
@@ -46,6 +37,12 @@ func evaluateCommand() *cli.Command {
 			&cli.IntFlag{Name: "draws", Usage: "`K` draws of the noise, with --phantom", Value: 30},
 			&cli.IntFlag{Name: "size", Usage: "`N` x N pixels, with --phantom", Value: 256},
 			&cli.StringFlag{Name: "csv", Usage: "also write every slice, or every figure and curve of a phantom, to `FILE`"},
+			&cli.Float64Flag{Name: "arc", Usage: "the views cover `DEGREES`", Value: 180},
+			&cli.IntFlag{Name: "bins", Usage: "only the middle `N` bins measure: a truncated detector (default: all)"},
+			&cli.Float64Flag{Name: "dead", Usage: "this `SHARE` of the bins is dead"},
+			&cli.Float64Flag{Name: "offset", Usage: "the axis of rotation lies `BINS` off the detector's middle"},
+			&cli.BoolFlag{Name: "resume", Usage: "go on after the slices in --csv"},
+			&cli.BoolFlag{Name: "coverage", Usage: "calibrate the spread of samples, and how often it covers the truth, by patient"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		}, modelFlags()),
@@ -55,8 +52,8 @@ func evaluateCommand() *cli.Command {
 
 // reference is one slice of the folder.
 type reference struct {
-	file, site string
-	pixel      float64
+	file, site, patient string
+	pixel               float64
 }
 
 // score is one row of the result.
@@ -87,16 +84,15 @@ func evaluateAction(c *cli.Context) error {
 	if err != nil {
 		return inputErr(err)
 	}
-	scores, err := evaluate(c, dir, refs, methods)
-	if err != nil {
+	e := &evaluation{c: c, dir: dir, refs: refs, methods: methods, done: map[string]score{}, truths: make([][]float32, len(refs)), cover: newCoverage()}
+	if err := e.run(); err != nil {
 		return err
 	}
-	if name := c.String("csv"); name != "" {
-		if err := writeScores(name, scores); err != nil {
-			return outputErr(err)
-		}
-	}
+	scores := e.scores()
 	writeTable(c.App.Writer, scores, methods)
+	if c.Bool("coverage") {
+		e.cover.write(c.App.Writer)
+	}
 	return checkRMSE(c, scores, methods[len(methods)-1])
 }
 
@@ -117,195 +113,96 @@ func checkRMSE(c *cli.Context, scores []score, method string) error {
 	return nil
 }
 
-// readIndex reads the slices of a split from index.csv.
-func readIndex(dir, split string, limit int) ([]reference, error) {
-	f, err := os.Open(filepath.Join(dir, "index.csv"))
-	if err != nil {
-		return nil, fmt.Errorf("%s: no index.csv in it", dir)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return nil, fmt.Errorf("index.csv: not a table: %v", err)
-	}
-	col := map[string]int{}
-	for i, n := range rows[0] {
-		col[n] = i
-	}
-	for _, n := range []string{"file", "split", "site", "pixel_mm"} {
-		if _, ok := col[n]; !ok {
-			return nil, fmt.Errorf("index.csv: no column %q", n)
-		}
-	}
-	var out []reference
-	for i, r := range rows[1:] {
-		if r[col["split"]] != split {
-			continue
-		}
-		px, err := strconv.ParseFloat(r[col["pixel_mm"]], 64)
-		if err != nil || !(px > 0) || math.IsInf(px, 0) {
-			return nil, fmt.Errorf("index.csv: row %d: pixel_mm %q", i+2, r[col["pixel_mm"]])
-		}
-		out = append(out, reference{r[col["file"]], r[col["site"]], px})
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("index.csv: no row with split %q", split)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].file < out[j].file })
-	if limit > 0 && limit < len(out) {
-		all := out
-		out = nil
-		for i := range limit {
-			out = append(out, all[i*(len(all)-1)/max(1, limit-1)])
-		}
-	}
-	return out, nil
+// evaluation is a run over the slices of a folder.
+type evaluation struct {
+	c       *cli.Context
+	dir     string
+	refs    []reference
+	methods []string
+	truths  [][]float32
+	done    map[string]score // by file and method
+	cover   *coverage
+	file    *scoreFile
 }
 
-// readPNG reads a slice in HU; value = HU + 1024, not below -1000 HU.
-func readPNG(name string) ([]float32, int, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: cannot be opened", name)
-	}
-	defer f.Close()
-	im, err := png.Decode(f)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", name, err)
-	}
-	g, ok := im.(*image.Gray16)
-	if !ok {
-		return nil, 0, fmt.Errorf("%s: a 16-bit grey picture is needed", name)
-	}
-	b := g.Bounds()
-	hu := make([]float32, 0, b.Dx()*b.Dy())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			hu = append(hu, max(-1000, float32(g.At(x, y).(color.Gray16).Y)-1024))
-		}
-	}
-	return hu, b.Dx(), nil
-}
+func key(file, method string) string { return file + "," + method }
 
-func evaluate(c *cli.Context, dir string, refs []reference, methods []string) ([]score, error) {
-	noise := ct.Noise{Sigma: c.Float64("noise-sigma"), Photons: c.Float64("photons")}
-	if c.IsSet("photons") {
-		noise.Sigma = 0
-	}
-	options, _, err := modelOptions(c, methods)
-	if err != nil {
-		return nil, err
-	}
-	truths := make([][]float32, len(refs))
-	bar := newMeter(c.App.ErrWriter, "evaluating", len(refs)*len(methods), c.Bool("quiet"))
-	defer bar.end()
-	scores := make([]score, len(refs)*len(methods))
-	err = recon.Run(c.Context, recon.Job{
-		Slices: len(refs), Methods: methods, Options: options, Workers: workers(c),
-		Step: func(i int, m string) { bar.step(refs[i].file + ", " + m) },
-		Source: func(i int) (recon.Slice, error) {
-			hu, w, err := readPNG(filepath.Join(dir, refs[i].file))
-			if err != nil {
-				return recon.Slice{}, inputErr(err)
-			}
-			truths[i] = hu
-			grid := ct.Grid{W: w, H: len(hu) / w, DX: refs[i].pixel, DY: refs[i].pixel}
-			geo := ct.Uniform(c.Int("angles"), ct.DefaultBins(grid), grid.DX)
-			m, err := radon.NewMeter(grid, geo)
-			if err != nil {
-				return recon.Slice{}, inputErr(err)
-			}
-			s, err := m.Measure(hu, ct.MuWater, noise, ct.NewStream(c.Uint64("seed"), i, 0, 0))
-			return recon.Slice{Index: i, Grid: grid, Sino: s, MuWater: ct.MuWater, Seed: c.Uint64("seed")}, err
-		},
-		Done: func(i int, s recon.Slice, results []recon.Result) error {
-			hu := make([]float32, s.Grid.Len())
-			body := metrics.Body(truths[i], s.Grid.W)
-			for k, r := range results {
-				ct.ImageToHU(hu, r.Image.Pix, ct.MuWater)
-				scores[i*len(methods)+k] = score{refs[i], methods[k], metrics.PSNR(hu, truths[i]), metrics.SSIM(hu, truths[i], s.Grid.W),
-					metrics.RMSE(hu, truths[i], body), r.Chi2, r.Elapsed.Seconds()}
-			}
-			truths[i] = nil
-			return nil
-		},
-	})
-	return scores, jobErr(err)
-}
-
-func writeScores(name string, scores []score) error {
-	f, err := os.Create(name)
+// run reconstructs the slices that are not done yet.
+func (e *evaluation) run() (err error) {
+	options, _, err := modelOptions(e.c, e.methods)
 	if err != nil {
 		return err
 	}
-	w := csv.NewWriter(f)
-	w.Write([]string{"file", "site", "method", "psnr_db", "ssim", "rmse_hu", "chi2", "seconds"})
-	g := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	for _, s := range scores {
-		w.Write([]string{s.ref.file, s.ref.site, s.method, g(s.psnr), g(s.ssim), g(s.rmse), g(s.chi2), g(s.seconds)})
+	if e.file, err = openScores(e.c, e.done); err != nil {
+		return err
 	}
-	w.Flush()
-	if err = w.Error(); err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	defer e.file.close()
+	todo := e.todo()
+	bar := newMeter(e.c.App.ErrWriter, "evaluating", len(todo)*len(e.methods), e.c.Bool("quiet"))
+	defer bar.end()
+	err = recon.Run(e.c.Context, recon.Job{
+		Slices: len(todo), Methods: e.methods, Options: options, Workers: workers(e.c),
+		Step:   func(i int, m string) { bar.step(e.refs[todo[i]].file + ", " + m) },
+		Source: func(i int) (recon.Slice, error) { return e.measure(todo[i]) },
+		Done:   func(i int, s recon.Slice, results []recon.Result) error { return e.score(todo[i], s, results) },
+	})
+	return jobErr(err)
 }
 
-// writeTable writes Markdown: a block a site, and all of them.
-func writeTable(w io.Writer, scores []score, methods []string) {
-	sites := map[string]bool{}
-	for _, s := range scores {
-		sites[s.ref.site] = true
-	}
-	var list []string
-	for s := range sites {
-		list = append(list, s)
-	}
-	sort.Strings(list)
-	if len(list) > 1 {
-		list = append(list, "all")
-	}
-	fmt.Fprintln(w, "| site | n | method | PSNR dB | SSIM | HU RMSE in body | chi2 | s | worst slice |\n|---|---|---|---|---|---|---|---|---|")
-	for _, site := range list {
-		for _, m := range methods {
-			writeRow(w, site, m, scores)
+// todo lists the slices without a score of every method.
+func (e *evaluation) todo() []int {
+	var out []int
+	for i, r := range e.refs {
+		for _, m := range e.methods {
+			if _, ok := e.done[key(r.file, m)]; !ok {
+				out = append(out, i)
+				break
+			}
 		}
 	}
+	return out
 }
 
-func writeRow(w io.Writer, site, method string, scores []score) {
-	var v [5][]float64
-	worst, at := math.Inf(1), ""
-	for _, s := range scores {
-		if s.method != method || site != "all" && s.ref.site != site {
-			continue
-		}
-		for k, x := range []float64{s.psnr, s.ssim, s.rmse, s.chi2, s.seconds} {
-			v[k] = append(v[k], x)
-		}
-		if s.psnr < worst {
-			worst, at = s.psnr, filepath.Base(s.ref.file)
-		}
+// measure reads a slice and simulates its scan.
+func (e *evaluation) measure(i int) (recon.Slice, error) {
+	hu, w, err := readPNG(filepath.Join(e.dir, e.refs[i].file))
+	if err != nil {
+		return recon.Slice{}, inputErr(err)
 	}
-	cell := func(k int, format string) string {
-		m, sd := meanSD(v[k])
-		return fmt.Sprintf(format+" ± "+format, m, sd)
-	}
-	chi, _ := meanSD(v[3])
-	sec, _ := meanSD(v[4])
-	fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %.3g | %.3g | %s %.2f |\n", site, len(v[0]), method, cell(0, "%.2f"), cell(1, "%.3f"), cell(2, "%.1f"), chi, sec, strings.TrimSuffix(at, ".png"), worst)
+	e.truths[i] = hu
+	grid := ct.Grid{W: w, H: len(hu) / w, DX: e.refs[i].pixel, DY: e.refs[i].pixel}
+	s, err := scanOf(e.c, grid, hu, i)
+	return recon.Slice{Index: i, Grid: grid, Sino: s, MuWater: ct.MuWater, Seed: e.c.Uint64("seed")}, err
 }
 
-// meanSD are the mean and the population standard deviation.
-func meanSD(v []float64) (m, sd float64) {
-	for _, x := range v {
-		m += x / float64(len(v))
+// score compares the results of a slice with the truth.
+func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
+	hu, truth := make([]float32, s.Grid.Len()), e.truths[i]
+	e.truths[i] = nil
+	body := metrics.Body(truth, s.Grid.W)
+	for k, r := range results {
+		ct.ImageToHU(hu, r.Image.Pix, ct.MuWater)
+		sc := score{e.refs[i], e.methods[k], metrics.PSNR(hu, truth), metrics.SSIM(hu, truth, s.Grid.W), metrics.RMSE(hu, truth, body), r.Chi2, r.Elapsed.Seconds()}
+		e.done[key(sc.ref.file, sc.method)] = sc
+		if err := e.file.add(sc); err != nil {
+			return outputErr(err)
+		}
+		if e.c.Bool("coverage") && r.SD != nil {
+			e.cover.add(e.refs[i].patient, hu, truth, r.SD, 1000/ct.MuWater, body)
+		}
 	}
-	for _, x := range v {
-		sd += (x - m) * (x - m) / float64(len(v))
+	return nil
+}
+
+// scores lists all, by slice and method.
+func (e *evaluation) scores() []score {
+	var out []score
+	for _, r := range e.refs {
+		for _, m := range e.methods {
+			s := e.done[key(r.file, m)]
+			s.ref = r // a resumed row knows the file only
+			out = append(out, s)
+		}
 	}
-	return m, math.Sqrt(sd)
+	return out
 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ctrecon/ct"
+	"ctrecon/phantoms"
+)
+
+// writeSet makes a folder of three slices of 64 x 64 pixels of two patients.
+func writeSet(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	index := "file,split,site,patient,pixel_mm\n"
+	for i, name := range []string{"thorax", "head", "head"} {
+		p, err := phantoms.New(name, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grid := ct.Square(64, p.Field/64)
+		im := image.NewGray16(image.Rect(0, 0, 64, 64))
+		for k, v := range p.Rotate(float64(10 * i)).HU(grid) {
+			im.SetGray16(k%64, k/64, color.Gray16{Y: uint16(v + 1024)})
+		}
+		file := fmt.Sprintf("%s%d.png", name, i)
+		f, err := os.Create(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := png.Encode(f, im); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		index += fmt.Sprintf("%s,val,%s,p%d,%g\n", file, name, min(i, 1), grid.DX)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "index.csv"), []byte(index), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func evaluated(t *testing.T, code int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if got := run(t.Context(), append([]string{"ctrecon", "evaluate", "--quiet"}, args...), &out, &errs); got != code {
+		t.Fatalf("%v: exit code %d, want %d: %s", args, got, code, &errs)
+	}
+	return out.String(), errs.String()
+}
+
+// withoutTimes cuts the columns that differ from run to run.
+func withoutTimes(table string) string {
+	var out []string
+	for _, l := range strings.Split(table, "\n") {
+		if f := strings.Split(l, "|"); len(f) > 9 {
+			l = strings.Join(append(f[:8], f[9:]...), "|")
+		}
+		out = append(out, l)
+	}
+	return strings.Join(out, "\n")
+}
+
+// TestResume: a run that was cut in the middle of a row goes on, and its table is
+// that of one run.
+func TestResume(t *testing.T) {
+	dir, file := writeSet(t), filepath.Join(t.TempDir(), "s.csv")
+	whole, _ := evaluated(t, exitOK, "--method", "fbp,tv", "--csv", file, dir)
+	if strings.Count(whole, "\n| all |") != 2 {
+		t.Errorf("table %s", whole)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b[:len(b)*2/3], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := evaluated(t, exitOK, "--method", "fbp,tv", "--csv", file, "--resume", dir)
+	if withoutTimes(again) != withoutTimes(whole) {
+		t.Errorf("resumed %s\nwhole %s", again, whole)
+	}
+	if _, e := evaluated(t, exitUsage, "--resume", dir); !strings.Contains(e, "--resume needs --csv") {
+		t.Error(e)
+	}
+	if err := os.WriteFile(file, []byte("a,b\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, e := evaluated(t, exitInput, "--csv", file, "--resume", dir); !strings.Contains(e, "not a table of ctrecon evaluate") {
+		t.Error(e)
+	}
+}
+
+// TestScans: harder scans give worse images.
+func TestScans(t *testing.T) {
+	dir := writeSet(t)
+	rmse := func(args ...string) float64 {
+		t.Helper()
+		out, _ := evaluated(t, exitOK, append(args, "--method", "tv", dir)...)
+		for _, l := range strings.Split(out, "\n") {
+			if f := strings.Split(l, "|"); len(f) > 6 && strings.TrimSpace(f[1]) == "all" && strings.TrimSpace(f[3]) == "tv" {
+				var v float64
+				if _, err := fmt.Sscan(f[6], &v); err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+		}
+		t.Fatalf("no row of tv in %s", out)
+		return 0
+	}
+	usual := rmse()
+	for _, c := range []struct {
+		args  []string
+		worse bool
+	}{
+		{[]string{"--angles", "12"}, true}, {[]string{"--arc", "90"}, true}, {[]string{"--dead", "0.1"}, true}, {[]string{"--bins", "51"}, true},
+		{[]string{"--photons", "300"}, true}, {[]string{"--offset", "0.5"}, false},
+	} {
+		if got := rmse(c.args...); c.worse && got < 1.02*usual || !c.worse && (got < 0.8*usual || got > 1.25*usual) {
+			t.Errorf("%v: %.1f HU, usual %.1f", c.args, got, usual)
+		}
+	}
+	if _, e := evaluated(t, exitBug, "--method", "fbp", "--max-rmse", "1", dir); !strings.Contains(e, "mean HU RMSE") {
+		t.Error(e)
+	}
+}
