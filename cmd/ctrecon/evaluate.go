@@ -41,6 +41,7 @@ func evaluateCommand() *cli.Command {
 			&cli.IntFlag{Name: "bins", Usage: "only the middle `N` bins measure: a truncated detector (default: all)"},
 			&cli.Float64Flag{Name: "dead", Usage: "this `SHARE` of the bins is dead"},
 			&cli.Float64Flag{Name: "offset", Usage: "the axis of rotation lies `BINS` off the detector's middle"},
+			&cli.StringFlag{Name: "worst", Usage: "draw the three slices on which the last method is worst into the PNG `FILE`"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on after the slices in --csv"},
 			&cli.BoolFlag{Name: "coverage", Usage: "calibrate the spread of samples, and how often it covers the truth, by patient"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
@@ -93,6 +94,11 @@ func evaluateAction(c *cli.Context) error {
 	if c.Bool("coverage") {
 		e.cover.write(c.App.Writer)
 	}
+	if name := c.String("worst"); name != "" {
+		if err := e.worst.write(c.Context, name, methods, c.Int("angles")); err != nil {
+			return err
+		}
+	}
 	return checkRMSE(c, scores, methods[len(methods)-1])
 }
 
@@ -122,6 +128,7 @@ type evaluation struct {
 	truths  [][]float32
 	done    map[string]score // by file and method
 	cover   *coverage
+	worst   worstList
 	file    *scoreFile
 }
 
@@ -177,10 +184,12 @@ func (e *evaluation) measure(i int) (recon.Slice, error) {
 
 // score compares the results of a slice with the truth.
 func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
-	hu, truth := make([]float32, s.Grid.Len()), e.truths[i]
+	truth := e.truths[i]
+	worst := worstSlice{file: e.refs[i].file, pixel: s.Grid.DX, width: s.Grid.W, truth: truth}
 	e.truths[i] = nil
 	body := metrics.Body(truth, s.Grid.W)
 	for k, r := range results {
+		hu := make([]float32, s.Grid.Len())
 		ct.ImageToHU(hu, r.Image.Pix, ct.MuWater)
 		sc := score{e.refs[i], e.methods[k], metrics.PSNR(hu, truth), metrics.SSIM(hu, truth, s.Grid.W), metrics.RMSE(hu, truth, body), r.Chi2, r.Elapsed.Seconds()}
 		e.done[key(sc.ref.file, sc.method)] = sc
@@ -190,7 +199,9 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 		if e.c.Bool("coverage") && r.SD != nil {
 			e.cover.add(e.refs[i].patient, hu, truth, r.SD, 1000/ct.MuWater, body)
 		}
+		worst.hu, worst.psnr = append(worst.hu, hu), sc.psnr
 	}
+	e.worst.add(worst)
 	return nil
 }
 

@@ -72,7 +72,11 @@ func withoutTimes(table string) string {
 // that of one run.
 func TestResume(t *testing.T) {
 	dir, file := writeSet(t), filepath.Join(t.TempDir(), "s.csv")
-	whole, _ := evaluated(t, exitOK, "--method", "fbp,tv", "--csv", file, dir)
+	picture := filepath.Join(t.TempDir(), "worst.png")
+	whole, _ := evaluated(t, exitOK, "--method", "fbp,tv", "--csv", file, "--worst", picture, dir)
+	if info, err := os.Stat(picture); err != nil || info.Size() < 1000 {
+		t.Errorf("%s: %v", picture, err)
+	}
 	if strings.Count(whole, "\n| all |") != 2 {
 		t.Errorf("table %s", whole)
 	}
