@@ -27,6 +27,9 @@ type PaperOptions struct {
 	RightNoise bool          // noise variance w(2-w)(1-a), which the network is told, instead of w(1-a)
 	OldTweedie bool          // the program's estimate of the clean latent, with its error
 	LookAhead  int           // DDIM steps before an optimisation, 5 in the program
+	LateIndex  bool          // these steps use levels one step behind the network's, as in the program
+	StepS2     bool          // variance by both ends of a step, as in the program, not by those of one time
+	NoisyEnd   bool          // the last step ends at time 0, as in the program, not without noise
 	DPS        float64       // weight of the latent DPS term, 0.5 in the program
 	Final      bool          // a latent optimisation at the end
 }
@@ -38,14 +41,16 @@ func DefaultPaper() PaperOptions {
 		Fit: LatentOptions{Iters: 500, Rate: 5e-3, Stop: 1}}
 }
 
-// Compat changes o to what the "paper" says or what the released "code" does.
+// Compat changes o to what the "paper" says or what the released "code" does:
+// 500 steps, of which every tenth optimises.
 func (o PaperOptions) Compat(what string) (PaperOptions, bool) {
 	switch what {
 	case "":
 	case "paper":
 		o.PaperS2, o.Final = true, false
 	case "code":
-		o.Steps, o.Pixel, o.Latent, o.OldTweedie, o.LookAhead, o.DPS, o.Fit.Stop = 500, 668, 332, true, 5, 0.5, 0.01
+		o.Steps, o.Every, o.Pixel, o.Latent, o.Kappa, o.DPS, o.Fit.Stop = 500, 20, 668, 332, 1, 0.5, 0.01
+		o.OldTweedie, o.LookAhead, o.LateIndex, o.StepS2, o.NoisyEnd = true, 5, true, true, true
 	default:
 		return o, false
 	}
@@ -102,8 +107,11 @@ func (p *Paper) Sample(ctx context.Context, u []float32, data DataTerm, warm, fb
 	for i := range n {
 		t := time(i, n)
 		next := -1
-		if i+1 < n {
+		switch {
+		case i+1 < n:
 			next = time(i+1, n)
+		case p.Opt.NoisyEnd:
+			next = 0
 		}
 		if err := p.step(ctx, term, t, next, cond, stream(uint32(i+1))); err != nil {
 			return err
@@ -123,10 +131,11 @@ func (p *Paper) Sample(ctx context.Context, u []float32, data DataTerm, warm, fb
 // step goes from time t to next.
 func (p *Paper) step(ctx context.Context, data GradientTerm, t, next int, cond *Condition, s ct.Stream) error {
 	a, to := alphaAt(t), alphaAt(next)
-	if err := p.estimate(ctx, a, cond); err != nil {
+	if err := p.denoise(ctx, p.Model, a, cond); err != nil {
 		return err
 	}
 	p.mix(p.z0, math.Sqrt(to), math.Sqrt(1-to), 0, s)
+	p.estimate(a)
 	if p.Opt.DPS > 0 {
 		if err := p.guide(ctx, data, a); err != nil {
 			return err
@@ -143,21 +152,24 @@ func (p *Paper) step(ctx context.Context, data GradientTerm, t, next int, cond *
 	if err := p.optimise(ctx, data, t); err != nil {
 		return err
 	}
-	p.resample(t, to, s)
+	before := t - 1
+	if p.Opt.StepS2 {
+		before = next
+	}
+	p.resample(p.Opt.weight(a, alphaAt(before)), to, s)
 	return nil
 }
 
-// estimate is denoise, with the program's clean estimate where it is asked for:
-// it subtracts (1-a) eps where sqrt(1-a) eps is right.
-func (p *Paper) estimate(ctx context.Context, a float64, cond *Condition) error {
-	err := p.denoise(ctx, p.Model, a, cond)
-	if err == nil && p.Opt.OldTweedie {
-		e := (math.Sqrt(1-a) - (1 - a)) / math.Sqrt(a)
-		for i, v := range p.eps {
-			p.z0[i] += float32(e * float64(v))
-		}
+// estimate changes z0 to the program's clean estimate where it is asked for: it
+// subtracts (1-a) eps where sqrt(1-a) eps is right. Steps use the right one.
+func (p *Paper) estimate(a float64) {
+	if !p.Opt.OldTweedie {
+		return
 	}
-	return err
+	e := (math.Sqrt(1-a) - (1 - a)) / math.Sqrt(a)
+	for i, v := range p.eps {
+		p.z0[i] += float32(e * float64(v))
+	}
 }
 
 // look replaces z0 by the estimate some DDIM steps ahead; z stays.
@@ -171,12 +183,21 @@ func (p *Paper) look(ctx context.Context, t, next int, cond *Condition) error {
 		if next < 0 {
 			return nil
 		}
-		if err := p.estimate(ctx, alphaAt(next), cond); err != nil {
+		if err := p.denoise(ctx, p.Model, alphaAt(next), cond); err != nil {
 			return err
 		}
-		t, next = next, max(-1, next-(t-next))
-		to := alphaAt(next)
+		after := max(-1, next-(t-next))
+		a, to := alphaAt(next), alphaAt(after)
+		if p.Opt.LateIndex {
+			a, to = alphaAt(t), a
+			s, n := math.Sqrt(a), math.Sqrt(1-a)
+			for i, e := range p.eps {
+				p.z0[i] = float32((float64(p.z[i]) - n*float64(e)) / s)
+			}
+		}
 		p.mix(p.z0, math.Sqrt(to), math.Sqrt(1-to), 0, ct.Stream{})
+		p.estimate(a)
+		t, next = next, after
 	}
 	return nil
 }
@@ -221,10 +242,12 @@ func (p *Paper) optimise(ctx context.Context, data GradientTerm, t int) error {
 	return p.Model.Encode(ctx, p.zy, p.y)
 }
 
-// Weight is the share w = s2/(s2+1-a) of the data at the step from time t, with
+// Weight is the share w = s2/(s2+1-a') of the data at the step from time t, with
 // s2 = gamma ((1-a')/c) (1-a/a'), a' at t-1 and c = 1-a, or a by the paper.
-func (o PaperOptions) Weight(t int) float64 {
-	a, before := alphaAt(t), alphaAt(t-1)
+func (o PaperOptions) Weight(t int) float64 { return o.weight(alphaAt(t), alphaAt(t-1)) }
+
+// weight is w at the step from the signal's share a to before.
+func (o PaperOptions) weight(a, before float64) float64 {
 	c := 1 - a
 	if o.PaperS2 {
 		c = a
@@ -235,8 +258,7 @@ func (o PaperOptions) Weight(t int) float64 {
 
 // resample is eq. 13 at the signal's share a: z becomes
 // w sqrt(a) zy + (1-w) z + noise.
-func (p *Paper) resample(t int, a float64, s ct.Stream) {
-	w := p.Opt.Weight(t)
+func (p *Paper) resample(w, a float64, s ct.Stream) {
 	variance := w * (1 - a)
 	if p.Opt.RightNoise {
 		variance *= 2 - w
