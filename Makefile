@@ -3,7 +3,7 @@ GO ?= go
 PYTHON ?= python3
 ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench ort test-train
+.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation
 
 build: ctrecon
 
@@ -41,6 +41,10 @@ test-train: .venv/train.done
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q -r $< pytest
 	touch $@
+
+# The choices of resample one by one (an hour and more): make ablation CTDATA=path
+ablation: build ort
+	sh docs/ablate.sh $(CTDATA)
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/...
