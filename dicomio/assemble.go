@@ -62,12 +62,18 @@ func oneSeries(path, uid string, g []*file) (*Series, error) {
 		}
 		return g[i].slice.Number < g[j].slice.Number
 	})
-	lost := 0
+	lost, odd := 0, 0
 	for _, f := range g {
 		s.Slices = append(s.Slices, f.slice)
 		if f.lossy {
 			lost++
 		}
+		if f.text {
+			odd++
+		}
+	}
+	if odd > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%d slice(s) have text outside their character set, which was guessed", odd))
 	}
 	if lost > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d slice(s) were compressed with loss", lost))

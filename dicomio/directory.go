@@ -169,7 +169,7 @@ func directoryFiles(in *stream) ([]reference, error) {
 	if l.metaClass != directory {
 		return nil, &FormatError{in.name, "it is named like a DICOMDIR and is none"}
 	}
-	ds, _, err := parseHeader(in.name, l.header)
+	ds, _, err := parseHeader(in.name, l)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func framePixels(t *testing.T, name string, b []byte) ([]byte, *file, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ds, _, err := parseHeader(name, l.header)
+	ds, _, err := parseHeader(name, l)
 	if err != nil {
 		return nil, nil, err
 	}

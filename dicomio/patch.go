@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"sort"
+	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
@@ -35,9 +36,17 @@ func (w *walker) note(at int, e element, l *layout) error {
 			l.foreign = foreign(l.class)
 		}
 	case tagCharset:
-		if e.length != undefined { // with a set that the library does not know it hands text out as it is
-			w.patch(e.value, bytes.Repeat([]byte{'X'}, int(e.length)))
+		if e.length == undefined || e.length > 1024 {
+			return w.wrong(at, name(e.tag)+" is no character set")
 		}
+		end := e.value + int(e.length)
+		if err := w.in.fill(end); err != nil {
+			return err
+		}
+		for _, term := range strings.Split(string(w.in.b[e.value:end]), "\\") {
+			l.charset = append(l.charset, strings.Trim(term, " \x00"))
+		}
+		w.patch(e.value, bytes.Repeat([]byte{'X'}, int(e.length))) // with a set that the library does not know it hands text out as it is
 	}
 	w.unnamed(at, e)
 	return nil

@@ -24,11 +24,12 @@ type layout struct {
 	syntax       string
 	implicit     bool
 	order        binary.ByteOrder
-	class        string // SOP class
-	metaClass    string // the same of the file meta information
-	header       []byte // what the library may see: all before the group of pixel data, made harmless
-	pixels       bool   // whether there are any
-	at, length   int    // of pixel data that are not encapsulated
+	class        string   // SOP class
+	metaClass    string   // the same of the file meta information
+	charset      []string // values of SpecificCharacterSet
+	header       []byte   // what the library may see: all before the group of pixel data, made harmless
+	pixels       bool     // whether there are any
+	at, length   int      // of pixel data that are not encapsulated
 	encapsulated bool
 	fragments    [][]byte
 	starts       []int // of each fragment's item, from the first one

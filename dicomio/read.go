@@ -130,7 +130,7 @@ func readObject(in *stream, workers int) ([]*file, error) {
 	if l.foreign != "" {
 		return []*file{{skip: l.foreign}}, nil
 	}
-	ds, odd, err := parseHeader(in.name, l.header)
+	ds, odd, err := parseHeader(in.name, l)
 	if err != nil {
 		return nil, err
 	}
@@ -171,17 +171,17 @@ func (h *header) single() ([]*file, error) {
 
 // parseHeader hands checked bytes to the library. Its panics are errors here. Text
 // becomes UTF-8; odd tells that some of it was outside its character set.
-func parseHeader(name string, b []byte) (ds *dicom.Dataset, odd bool, err error) {
+func parseHeader(name string, l *layout) (ds *dicom.Dataset, odd bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			ds, err = nil, &FormatError{name, fmt.Sprintf("the header cannot be parsed: %v", p)}
 		}
 	}()
-	d, err := dicom.Parse(bytes.NewReader(b), int64(len(b)), nil, dicom.AllowMissingMetaElementGroupLength(), dicom.AllowUnknownSpecificCharacterSet())
+	d, err := dicom.Parse(bytes.NewReader(l.header), int64(len(l.header)), nil, dicom.AllowMissingMetaElementGroupLength(), dicom.AllowUnknownSpecificCharacterSet())
 	if err != nil {
 		return nil, false, &FormatError{name, "the header cannot be parsed: " + err.Error()}
 	}
-	return &d, odd, nil
+	return &d, !recode(d.Elements, charsetOf(l.charset)), nil
 }
 
 // unwanted says why an object is no slice of a CT series, "" when it is one.

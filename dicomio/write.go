@@ -121,6 +121,6 @@ func ReadHeader(path string) (*dicom.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, _, err := parseHeader(path, l.header)
+	ds, _, err := parseHeader(path, l)
 	return ds, err
 }
