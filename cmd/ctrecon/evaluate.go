@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -41,6 +42,7 @@ func evaluateCommand() *cli.Command {
 			&cli.IntFlag{Name: "bins", Usage: "only the middle `N` bins measure: a truncated detector (default: all)"},
 			&cli.Float64Flag{Name: "dead", Usage: "this `SHARE` of the bins is dead"},
 			&cli.Float64Flag{Name: "offset", Usage: "the axis of rotation lies `BINS` off the detector's middle"},
+			&cli.StringFlag{Name: "partial", Usage: "also score the mean of the first `K,K...` samples, as methods named resample/K"},
 			&cli.StringFlag{Name: "worst", Usage: "draw the three slices on which the last method is worst into the PNG `FILE`"},
 			&cli.BoolFlag{Name: "resume", Usage: "go on after the slices in --csv"},
 			&cli.BoolFlag{Name: "coverage", Usage: "calibrate the spread of samples, and how often it covers the truth, by patient"},
@@ -85,12 +87,16 @@ func evaluateAction(c *cli.Context) error {
 	if err != nil {
 		return inputErr(err)
 	}
-	e := &evaluation{c: c, dir: dir, refs: refs, methods: methods, done: map[string]score{}, truths: make([][]float32, len(refs)), cover: newCoverage()}
+	partial, err := intList(c.String("partial"))
+	if err != nil {
+		return usagef("--partial: %v", err)
+	}
+	e := &evaluation{partial: partial, means: make([]*partialMeans, len(refs)), c: c, dir: dir, refs: refs, methods: methods, done: map[string]score{}, truths: make([][]float32, len(refs)), cover: newCoverage()}
 	if err := e.run(); err != nil {
 		return err
 	}
 	scores := e.scores()
-	writeTable(c.App.Writer, scores, methods)
+	writeTable(c.App.Writer, scores, e.rows())
 	if c.Bool("coverage") {
 		e.cover.write(c.App.Writer)
 	}
@@ -129,6 +135,8 @@ type evaluation struct {
 	done    map[string]score // by file and method
 	cover   *coverage
 	worst   worstList
+	partial []int
+	means   []*partialMeans // a slice each, while it is worked on
 	file    *scoreFile
 }
 
@@ -179,7 +187,8 @@ func (e *evaluation) measure(i int) (recon.Slice, error) {
 	e.truths[i] = hu
 	grid := ct.Grid{W: w, H: len(hu) / w, DX: e.refs[i].pixel, DY: e.refs[i].pixel}
 	s, err := scanOf(e.c, grid, hu, i)
-	return recon.Slice{Index: i, Grid: grid, Sino: s, MuWater: ct.MuWater, Seed: e.c.Uint64("seed")}, err
+	e.means[i] = &partialMeans{at: e.partial}
+	return recon.Slice{Index: i, Grid: grid, Sino: s, MuWater: ct.MuWater, Seed: e.c.Uint64("seed"), Sample: e.means[i].add}, err
 }
 
 // score compares the results of a slice with the truth.
@@ -188,13 +197,22 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 	worst := worstSlice{file: e.refs[i].file, pixel: s.Grid.DX, width: s.Grid.W, truth: truth}
 	e.truths[i] = nil
 	body := metrics.Body(truth, s.Grid.W)
+	for _, p := range e.means[i].out {
+		if len(p.mu) != len(truth) {
+			continue // the model has a grid of its own
+		}
+		ct.ImageToHU(p.mu, p.mu, ct.MuWater)
+		if err := e.keep(score{e.refs[i], p.method, metrics.PSNR(p.mu, truth), metrics.SSIM(p.mu, truth, s.Grid.W), metrics.RMSE(p.mu, truth, body), math.NaN(), math.NaN()}); err != nil {
+			return err
+		}
+	}
+	e.means[i] = nil
 	for k, r := range results {
 		hu := make([]float32, s.Grid.Len())
 		ct.ImageToHU(hu, r.Image.Pix, ct.MuWater)
 		sc := score{e.refs[i], e.methods[k], metrics.PSNR(hu, truth), metrics.SSIM(hu, truth, s.Grid.W), metrics.RMSE(hu, truth, body), r.Chi2, r.Elapsed.Seconds()}
-		e.done[key(sc.ref.file, sc.method)] = sc
-		if err := e.file.add(sc); err != nil {
-			return outputErr(err)
+		if err := e.keep(sc); err != nil {
+			return err
 		}
 		if e.c.Bool("coverage") && r.SD != nil {
 			e.cover.add(e.refs[i].patient, hu, truth, r.SD, 1000/ct.MuWater, body)
@@ -205,11 +223,32 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 	return nil
 }
 
+// keep notes a score, in the file too.
+func (e *evaluation) keep(s score) error {
+	e.done[key(s.ref.file, s.method)] = s
+	return outputErr(e.file.add(s))
+}
+
+// rows are the methods of the table: each after its partial means.
+func (e *evaluation) rows() []string {
+	var out []string
+	for _, m := range e.methods {
+		for _, k := range e.partial {
+			name := partialName(m, k)
+			if _, ok := e.done[key(e.refs[0].file, name)]; ok {
+				out = append(out, name)
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // scores lists all, by slice and method.
 func (e *evaluation) scores() []score {
 	var out []score
 	for _, r := range e.refs {
-		for _, m := range e.methods {
+		for _, m := range e.rows() {
 			s := e.done[key(r.file, m)]
 			s.ref = r // a resumed row knows the file only
 			out = append(out, s)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"ctrecon/ct"
+	"ctrecon/ldm/onnx"
 	"ctrecon/phantoms"
 )
 
@@ -133,6 +134,26 @@ func TestScans(t *testing.T) {
 		}
 	}
 	if _, e := evaluated(t, exitBug, "--method", "fbp", "--max-rmse", "1", dir); !strings.Contains(e, "mean HU RMSE") {
+		t.Error(e)
+	}
+}
+
+// TestPartial: the rows of means of fewer samples stand before that of all; the
+// calibration follows the table.
+func TestPartial(t *testing.T) {
+	if os.Getenv(onnx.LibraryEnv) == "" {
+		os.Setenv(onnx.LibraryEnv, builtLibrary())
+	}
+	if _, err := onnx.Open(); err != nil {
+		t.Skip(err)
+	}
+	out, _ := evaluated(t, exitOK, "--model", "../../ldm/models/testdata/tiny", "--method", "resample", "--samples", "3", "--steps", "2", "--partial", "1,2", "--coverage", writeSet(t))
+	for _, want := range []string{"| all | 3 | resample/1 |", "| all | 3 | resample/2 |", "| all | 3 | resample |", "| p1 | "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	if _, e := evaluated(t, exitUsage, "--partial", "0", t.TempDir()); !strings.Contains(e, "positive numbers") {
 		t.Error(e)
 	}
 }

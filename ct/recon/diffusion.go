@@ -143,7 +143,7 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 		if job.Sample != nil {
 			img := ct.NewImage(job.Grid)
 			d.toMu(img.Pix, u)
-			job.Sample(img)
+			job.Sample(m.name, img)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func HoldOut(ctx context.Context, m Method, job Slice, views []int) ([]HeldOut, 
 	held := job.Sino.Subset(views)
 	job.Sino = job.Sino.Subset(others(job.Sino.Views(), views))
 	p := projections{geo: held.Geometry, fan: job.Fan}
-	job.Sample = p.add
+	job.Sample = func(_ string, img ct.Image) { p.add(img) }
 	r, err := m.Reconstruct(ctx, job, nil)
 	if err != nil {
 		return nil, err

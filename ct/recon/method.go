@@ -32,7 +32,7 @@ type Slice struct {
 	Seed    uint64
 	// Sample hears of every sample of a method that draws them: mu on the grid of
 	// its model. Nil for nobody.
-	Sample func(ct.Image)
+	Sample func(method string, img ct.Image)
 }
 
 // Progress tells how far a slice is; misfit is the chi-square per datum, NaN
