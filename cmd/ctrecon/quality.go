@@ -16,8 +16,15 @@ import (
 // measuredPhantoms have regions and surroundings that the measurements need.
 var measuredPhantoms = []string{"acr", "water"}
 
-// tasks of the model observer.
-var tasks = []physics.Task{{Diameter: 6, Contrast: 30}, {Diameter: 5, Contrast: 100}}
+// tasks of the model observer, and where their discs stand in the second object,
+// in mm of a field of 230: in water, apart from each other.
+var (
+	tasks  = []physics.Task{{Diameter: 6, Contrast: 30}, {Diameter: 5, Contrast: 100}}
+	places = [][2]float64{{-16, 0}, {16, 0}}
+)
+
+// sought is how far from its middle a disc is looked for, in diameters.
+const sought = 1.5
 
 // insert is a round insert of a phantom.
 type insert struct {
@@ -30,6 +37,7 @@ type trial struct {
 	phantom *phantoms.Phantom
 	grid    ct.Grid
 	sino    ct.Sinogram // exact, without noise
+	discs   ct.Sinogram // the same with the discs of the tasks
 	sigma   float64     // nepers
 	draws   int
 	seed    uint64
@@ -58,10 +66,12 @@ type measuredTTF struct {
 
 func (m measuredTTF) trusted() bool { return m.err == nil && m.CNR >= physics.Trusted }
 
-// detection is d' without and with the eye, by the transfer of an insert.
+// detection is d' without and with the eye: of a disc that was reconstructed, and
+// as foretold by the transfer of an insert.
 type detection struct {
-	npw, npwe float64
-	by        *insert // nil: no transfer could be trusted
+	seen, seenEye float64
+	npw, npwe     float64
+	by            *insert // nil: no transfer could be trusted
 }
 
 func evaluatePhantom(c *cli.Context) error {
@@ -75,11 +85,11 @@ func evaluatePhantom(c *cli.Context) error {
 	}
 	var all []quality
 	for k, m := range methods {
-		q, err := t.measure(m, images[k])
+		q, err := t.measure(m, images[k][:t.draws], images[k][t.draws:])
 		if err != nil {
 			return err
 		}
-		q.seconds = seconds[k] / float64(t.draws)
+		q.seconds = seconds[k] / float64(2*t.draws)
 		all = append(all, q)
 	}
 	if name := c.String("csv"); name != "" {
@@ -98,7 +108,7 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 	if c.NArg() > 0 {
 		return nil, nil, usagef("--phantom makes its own data: no folder is read, but %q was given", c.Args().First())
 	}
-	for _, name := range []string{"split", "limit", "max-rmse", "arc", "bins", "dead", "offset", "partial", "worst", "resume", "coverage"} {
+	for _, name := range []string{"split", "limit", "max-rmse", "arc", "bins", "dead", "offset", "resume", "coverage"} {
 		if c.IsSet(name) {
 			return nil, nil, usagef("--%s belongs to a folder of slices, which --phantom does not read", name)
 		}
@@ -117,7 +127,7 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 		return nil, nil, usagef("--draws %d --size %d --angles %d: 2 to 1000 draws of 32 to 1024 pixels and 1 to 100000 views are possible", draws, size, views)
 	case !(sigma > 0) || math.IsInf(sigma, 1):
 		return nil, nil, usagef("--noise-sigma %g: draws differ by their noise, which must be above 0", sigma)
-	case len(methods)*draws*size*size > maxImages:
+	case 2*len(methods)*draws*size*size > maxImages:
 		return nil, nil, usagef("--draws %d --size %d: the images of %d methods would take more than 4 GiB", draws, size, len(methods))
 	}
 	p, err := phantoms.New(name, 0)
@@ -126,8 +136,9 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 	}
 	p = p.At(0)
 	grid := ct.Square(size, p.Field/float64(size))
+	geo := ct.Uniform(views, ct.DefaultBins(grid), grid.DX)
 	t := &trial{phantom: p, grid: grid, sigma: sigma, draws: draws, seed: c.Uint64("seed"), regions: p.ROIs(),
-		sino: p.Sinogram(ct.Uniform(views, ct.DefaultBins(grid), grid.DX), true)}
+		sino: p.Sinogram(geo, true), discs: withDiscs(p).Sinogram(geo, true)}
 	for _, r := range t.regions {
 		if r.Edge > 0 {
 			t.inserts = append(t.inserts, insert{r, r.HU - p.HUAt(r.X+1.3*r.Edge, r.Y)})
@@ -136,18 +147,30 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 	return t, methods, nil
 }
 
-// draw is the sinogram with its noise of draw i.
-func (t *trial) draw(i int) ct.Sinogram {
-	s := ct.NewSinogram(t.sino.Geometry)
+// withDiscs is the phantom with the discs of the tasks in its middle.
+func withDiscs(p *phantoms.Phantom) *phantoms.Phantom {
+	q := *p
+	q.Shapes = slices.Clone(p.Shapes)
+	for i, task := range tasks {
+		q.Shapes = append(q.Shapes, phantoms.Shape{X: places[i][0], Y: places[i][1], A: task.Diameter / 2, B: task.Diameter / 2, HU: task.Contrast})
+	}
+	return &q
+}
+
+// draw is an exact sinogram with the noise of draw i.
+func (t *trial) draw(exact ct.Sinogram, i int) ct.Sinogram {
+	s := ct.NewSinogram(exact.Geometry)
 	ct.NewStream(t.seed, i, 0, 0).Normals(s.Data, 0)
-	for k, v := range t.sino.Data {
+	for k, v := range exact.Data {
 		s.Data[k] = v + float32(t.sigma)*s.Data[k]
 	}
 	s.Noise = ct.Noise{Sigma: t.sigma, Source: "simulated"}
 	return s
 }
 
-// reconstruct gives the images in HU [method][draw] and the seconds of each method.
+// reconstruct gives the images in HU [method][draw], those with the discs after the
+// others, and the seconds of each method. Draws with and without discs have the
+// same noise, in the data and in a sampler.
 func (t *trial) reconstruct(c *cli.Context, methods []string) ([][][]float32, []float64, error) {
 	options, _, err := modelOptions(c, methods)
 	if err != nil {
@@ -155,15 +178,20 @@ func (t *trial) reconstruct(c *cli.Context, methods []string) ([][][]float32, []
 	}
 	images, seconds := make([][][]float32, len(methods)), make([]float64, len(methods))
 	for k := range images {
-		images[k] = make([][]float32, t.draws)
+		images[k] = make([][]float32, 2*t.draws)
 	}
-	bar := newMeter(c.App.ErrWriter, "measuring "+t.phantom.Name, t.draws*len(methods), c.Bool("quiet"))
+	bar := newMeter(c.App.ErrWriter, "measuring "+t.phantom.Name, 2*t.draws*len(methods), c.Bool("quiet"))
 	defer bar.end()
 	err = recon.Run(c.Context, recon.Job{
-		Slices: t.draws, Methods: methods, Options: options, Workers: workers(c),
+		Slices: 2 * t.draws, Methods: methods, Options: options, Workers: workers(c),
 		Step: func(_ int, m string) { bar.step(m) },
 		Source: func(i int) (recon.Slice, error) {
-			return recon.Slice{Index: i, Grid: t.grid, Sino: t.draw(i), MuWater: t.phantom.MuWater, Seed: t.seed}, nil
+			exact := t.sino
+			if i >= t.draws {
+				exact = t.discs
+			}
+			k := i % t.draws
+			return recon.Slice{Index: k, Grid: t.grid, Sino: t.draw(exact, k), MuWater: t.phantom.MuWater, Seed: t.seed}, nil
 		},
 		Done: func(i int, s recon.Slice, results []recon.Result) error {
 			for k, r := range results {
@@ -179,7 +207,7 @@ func (t *trial) reconstruct(c *cli.Context, methods []string) ([][][]float32, []
 
 // measure does all that is measured of one method's repeats. The noise power is
 // that of the middle quarter of the field, which holds no insert.
-func (t *trial) measure(method string, images [][]float32) (quality, error) {
+func (t *trial) measure(method string, images, discs [][]float32) (quality, error) {
 	r := physics.NewRepeats(t.grid, images)
 	q := quality{method: method}
 	var water []physics.Number
@@ -200,8 +228,15 @@ func (t *trial) measure(method string, images [][]float32) (quality, error) {
 		ttf, err := r.TTF(physics.Disc{X: in.X, Y: in.Y, R: in.Edge})
 		q.ttf = append(q.ttf, measuredTTF{ttf, ttf.Contrast / in.contrast, err})
 	}
-	for _, task := range tasks {
-		q.found = append(q.found, t.detect(&q, task))
+	with := physics.NewRepeats(t.grid, discs)
+	for i, task := range tasks {
+		d := t.foretell(&q, task)
+		for eye, dst := range map[physics.Eye]*float64{{}: &d.seen, t.eye(): &d.seenEye} {
+			if *dst, err = physics.Seen(with, r, places[i][0], places[i][1], sought*task.Diameter, q.nps, eye); err != nil {
+				return q, err
+			}
+		}
+		q.found = append(q.found, d)
 	}
 	return q, nil
 }
@@ -212,9 +247,11 @@ var linear = []string{"fbp", "fbp-hann"}
 
 const nearContrast = 4.0
 
-// detect takes the transfer and the loss of contrast of the trusted insert whose
+func (t *trial) eye() physics.Eye { return physics.DefaultEye(t.phantom.Field) }
+
+// foretell takes the transfer and the loss of contrast of the trusted insert whose
 // contrast is nearest to the task's.
-func (t *trial) detect(q *quality, task physics.Task) detection {
+func (t *trial) foretell(q *quality, task physics.Task) detection {
 	best, near := -1, math.Log(nearContrast)
 	if slices.Contains(linear, q.method) {
 		near = math.Inf(1)
@@ -232,5 +269,5 @@ func (t *trial) detect(q *quality, task physics.Task) detection {
 	at := func(eye physics.Eye) float64 {
 		return physics.Detectability(task.Spectrum, m.At, q.nps.Radial.At, eye, 10/(2*t.grid.DX))
 	}
-	return detection{at(physics.Eye{}), at(physics.DefaultEye(t.phantom.Field)), &t.inserts[best]}
+	return detection{npw: at(physics.Eye{}), npwe: at(t.eye()), by: &t.inserts[best]}
 }

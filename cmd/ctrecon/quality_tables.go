@@ -20,8 +20,8 @@ func (t *trial) write(w io.Writer, all []quality) {
 	writeNoise(w, all)
 	if len(t.inserts) > 0 {
 		t.writeTTF(w, all)
-		writeDetections(w, all)
 	}
+	writeDetections(w, all)
 }
 
 // head writes the first two lines of a table.
@@ -111,24 +111,24 @@ func frequency(f float64) string {
 }
 
 func writeDetections(w io.Writer, all []quality) {
-	fmt.Fprintf(w, "\nDetectability d' of a disc by the non-prewhitening observer (NPWE: with the eye), who knows the fixed pattern, by the transfer of the insert nearest in contrast:\n\n")
-	columns := []string{"method"}
-	for _, task := range tasks {
-		columns = append(columns, fmt.Sprintf("%g mm, %g HU: NPW", task.Diameter, task.Contrast), "NPWE", "transfer of")
-	}
-	head(w, columns...)
+	fmt.Fprint(w, "\nDetectability d' of a disc in the middle by the non-prewhitening observer (NPWE: with the eye), who knows the fixed pattern: from the disc\n"+
+		"itself, reconstructed in every draw, and as foretold by the transfer of the insert nearest in contrast:\n\n")
+	head(w, "method", "disc", "NPW", "NPWE", "foretold NPW", "NPWE", "by the transfer of")
 	for _, q := range all {
-		cells := []string{q.method}
-		for _, d := range q.found {
+		for i, d := range q.found {
+			cells := []string{q.method, disc(i), fmt.Sprintf("%.2f", d.seen), fmt.Sprintf("%.2f", d.seenEye)}
 			if d.by == nil {
 				cells = append(cells, "-", "-", "no insert near that contrast")
 			} else {
 				cells = append(cells, fmt.Sprintf("%.2f", d.npw), fmt.Sprintf("%.2f", d.npwe), d.by.Name)
 			}
+			row(w, cells...)
 		}
-		row(w, cells...)
 	}
 }
+
+// disc names task i.
+func disc(i int) string { return fmt.Sprintf("%g mm, %g HU", tasks[i].Diameter, tasks[i].Contrast) }
 
 // writeQuality writes every figure and curve, one a line; no times, so that the
 // same command gives the same file.
@@ -184,9 +184,11 @@ func (t *trial) lines(q *quality, add func(quantity, item, freq string, v float6
 		}
 	}
 	for i, d := range q.found {
-		if task := fmt.Sprintf("%g mm, %g HU", tasks[i].Diameter, tasks[i].Contrast); d.by != nil {
-			add("d' npw", task, "", d.npw, "1")
-			add("d' npwe", task, "", d.npwe, "1")
+		add("d' npw", disc(i), "", d.seen, "1")
+		add("d' npwe", disc(i), "", d.seenEye, "1")
+		if d.by != nil {
+			add("d' npw foretold", disc(i), "", d.npw, "1")
+			add("d' npwe foretold", disc(i), "", d.npwe, "1")
 		}
 	}
 }

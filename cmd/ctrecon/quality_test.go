@@ -49,6 +49,36 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
+// TestDiscs stand in the middle quarter, in water, out of each other's reach.
+func TestDiscs(t *testing.T) {
+	for _, name := range measuredPhantoms {
+		p, err := phantoms.New(name, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = p.At(0)
+		q := withDiscs(p)
+		for i, task := range tasks {
+			x, y, r := places[i][0], places[i][1], task.Diameter/2
+			if got := q.HUAt(x, y) - p.HUAt(x, y); got != task.Contrast {
+				t.Errorf("%s: disc %d adds %g HU, want %g", name, i, got, task.Contrast)
+			}
+			if in, out := q.HUAt(x+0.99*r, y), q.HUAt(x+1.01*r, y); in != task.Contrast || out != 0 {
+				t.Errorf("%s: at the edge of disc %d %g and %g HU", name, i, in, out)
+			}
+			if math.Hypot(x, y)+sought*task.Diameter > p.Field/8*math.Sqrt2 {
+				t.Errorf("%s: disc %d is not within the middle quarter", name, i)
+			}
+		}
+		if gap := math.Abs(places[0][0] - places[1][0]); gap < sought*(tasks[0].Diameter+tasks[1].Diameter) {
+			t.Errorf("discs %g mm apart", gap)
+		}
+		if got, want := q.Mass()-p.Mass(), math.Pi*p.MuWater*(9*0.030+6.25*0.100); math.Abs(got-want) > 1e-3*want {
+			t.Errorf("%s: the discs weigh %g, want %g", name, got, want)
+		}
+	}
+}
+
 // TestDrawsDiffer by their noise alone, and each is a function of seed and number.
 func TestDrawsDiffer(t *testing.T) {
 	p, err := phantoms.New("water", 0)
@@ -56,7 +86,7 @@ func TestDrawsDiffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := trial{sigma: 0.02, seed: 5, sino: p.At(0).Sinogram(ct.Uniform(40, 95, 3.6), true)}
-	a, b, again := tr.draw(0), tr.draw(1), tr.draw(0)
+	a, b, again := tr.draw(tr.sino, 0), tr.draw(tr.sino, 1), tr.draw(tr.sino, 0)
 	square, equal := 0.0, 0
 	for i := range a.Data {
 		if a.Data[i] != again.Data[i] {
@@ -107,7 +137,7 @@ func TestTransferOfTask(t *testing.T) {
 	}
 	for _, tt := range tests {
 		q := quality{method: tt.method, nps: nps, ttf: []measuredTTF{seen(tt.cnr[0]), seen(tt.cnr[1]), seen(tt.cnr[2])}}
-		d := tr.detect(&q, physics.Task{Diameter: 6, Contrast: tt.task})
+		d := tr.foretell(&q, physics.Task{Diameter: 6, Contrast: tt.task})
 		got := ""
 		if d.by != nil {
 			got = d.by.Name

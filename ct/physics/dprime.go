@@ -1,6 +1,10 @@
 package physics
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/dsp/fourier"
+)
 
 // Task is a disc to be found in a uniform background.
 type Task struct {
@@ -71,4 +75,60 @@ func Detectability(signal, transfer, noise func(f float64) float64, eye Eye, top
 		den += s * e * e * noise(f)
 	}
 	return math.Sqrt(2*math.Pi*top/detectSteps) * num / math.Sqrt(den)
+}
+
+// Seen is d' of the non-prewhitening observer for a thing that was itself
+// reconstructed: with and without are repeats of the object with and without it,
+// (x, y) is its middle and reach a radius beyond which it is not looked for, all mm.
+// Its spectrum takes the place of W T above, so that loss of contrast and blur are
+// those of this very thing: no transfer function is assumed. All frequencies of
+// noise's plane count. The spectrum is the product of those of the even and of the
+// odd draws, which noise that is left does not bias. A thing that is not seen at
+// all gives 0. A square outside the image is an error, as of NPS.
+func Seen(with, without *Repeats, x, y, reach float64, noise NPS, eye Eye) (float64, error) {
+	even, err := difference(with, without, x, y, reach, noise.N, 0)
+	if err != nil {
+		return 0, err
+	}
+	odd, err := difference(with, without, x, y, reach, noise.N, 1)
+	if err != nil {
+		return 0, err
+	}
+	area := noise.DX * noise.DY / 100 // of a pixel, cm^2
+	var num, den float64
+	for i, n := range noise.Plane {
+		f := math.Hypot(noise.frequency(i%noise.N, noise.DX), noise.frequency(i/noise.N, noise.DY))
+		e := eye.Response(f)
+		s := area * area * (real(even[i])*real(odd[i]) + imag(even[i])*imag(odd[i])) * e * e
+		num += s
+		den += s * e * e * n
+	}
+	if num <= 0 || den <= 0 {
+		return 0, nil
+	}
+	return num / math.Sqrt(den*area*float64(len(noise.Plane))), nil // d^2 f is 1/(area n^2)
+}
+
+// difference is the spectrum of the mean difference of every second draw, in the
+// square of n x n pixels about (x, y), 0 beyond reach.
+func difference(with, without *Repeats, x, y, reach float64, n, first int) ([]complex128, error) {
+	row, col, err := with.square(x, y, n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]complex128, n*n)
+	for i := range out {
+		px, py := with.grid.XY(row+i/n, col+i%n)
+		if math.Hypot(px-x, py-y) > reach {
+			continue
+		}
+		p, sum, count := (row+i/n)*with.grid.W+col+i%n, 0.0, 0.0
+		for k := first; k < len(with.images); k += 2 {
+			sum += float64(with.images[k][p]) - float64(without.images[k][p])
+			count++
+		}
+		out[i] = complex(sum/count, 0)
+	}
+	transform(fourier.NewCmplxFFT(n), out, make([]complex128, n))
+	return out, nil
 }

@@ -129,3 +129,95 @@ func TestDetectabilityAgainstDraws(t *testing.T) {
 		t.Errorf("d' foretold %.2f, seen %.2f", told, seen)
 	}
 }
+
+// TestSeenInWhiteNoise: there d' is the root of the signal's energy over the
+// deviation, whatever the signal, and noise left in the difference of independent
+// draws does not raise it.
+func TestSeenInWhiteNoise(t *testing.T) {
+	const dx, sd, hu, s = 0.9, 20.0, 25.0, 2.0
+	g := ct.Square(80, dx)
+	signal := make([]float32, g.Len())
+	energy := 0.0
+	for i := range signal {
+		x, y := g.XY(i/80, i%80)
+		signal[i] = float32(hu * math.Exp(-((x-9)*(x-9)+(y+4)*(y+4))/(2*s*s)))
+		energy += float64(signal[i]) * float64(signal[i])
+	}
+	want := math.Sqrt(energy) / sd
+	tests := []struct {
+		name string
+		seed uint64 // of the images with the signal; 1 = the same noise
+		hu   float32
+		tol  float64
+	}{
+		{"the same noise in both", 1, 1, 0.02},
+		{"other noise", 2, 1, 0.08},
+		{"four times the signal", 1, 4, 0.02},
+	}
+	for _, tt := range tests {
+		base := make([]float32, len(signal))
+		for i, v := range signal {
+			base[i] = tt.hu * v
+		}
+		without := NewRepeats(g, noisy(g, nil, 60, sd, 1))
+		with := NewRepeats(g, noisy(g, base, 60, sd, tt.seed))
+		nps, err := without.NPS(0, 0, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Seen(with, without, 9, -4, 8, nps, Eye{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := got/(want*float64(tt.hu)) - 1; math.Abs(e) > tt.tol {
+			t.Errorf("%s: d' = %.3f, want %.3f", tt.name, got, want*float64(tt.hu))
+		}
+	}
+}
+
+// TestSeenIsDetectability where the curves are known: a Gaussian in filtered
+// noise, with the eye.
+func TestSeenIsDetectability(t *testing.T) {
+	const n, dx, sd, hu, s = 48, 1.0, 40.0, 30.0, 3.0
+	g := ct.Square(n, dx)
+	without := noisy(g, nil, 60, sd, 4)
+	with := make([][]float32, len(without))
+	for d := range without {
+		without[d] = smooth(without[d], n)
+		with[d] = make([]float32, g.Len())
+		for i := range with[d] {
+			x, y := g.XY(i/n, i%n)
+			with[d][i] = without[d][i] + float32(hu*math.Exp(-(x*x+y*y)/(2*s*s)))
+		}
+	}
+	a, b := NewRepeats(g, with), NewRepeats(g, without)
+	nps, err := b.NPS(0, 0, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, eye := range []Eye{{}, DefaultEye(100)} {
+		got, err := Seen(a, b, 0, 0, 30, nps, eye)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := Detectability(gauss(hu*2*math.Pi*s*s/100, s/10), one, nps.Radial.At, eye, 5)
+		if math.Abs(got/want-1) > 0.03 {
+			t.Errorf("eye %+v: %.3f, by the curves %.3f", eye, got, want)
+		}
+	}
+}
+
+func TestSeenNothing(t *testing.T) {
+	g := ct.Square(32, 1)
+	r := NewRepeats(g, noisy(g, nil, 4, 1, 1))
+	nps, err := r.NPS(0, 0, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Seen(r, r, 0, 0, 5, nps, Eye{}); got != 0 || err != nil {
+		t.Errorf("d' of nothing is %g, error %v", got, err)
+	}
+	if _, err := Seen(r, r, 14, 0, 5, nps, Eye{}); err == nil {
+		t.Error("a square beyond the image gives no error")
+	}
+}

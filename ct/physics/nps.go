@@ -25,10 +25,9 @@ type NPS struct {
 // square outside the image is an error.
 func (r *Repeats) NPS(x, y float64, n int) (NPS, error) {
 	g := r.grid
-	col := int(math.Round(x/g.DX + float64(g.W-n)/2))
-	row := int(math.Round(float64(g.H-n)/2 - y/g.DY))
-	if n < 4 || col < 0 || row < 0 || col+n > g.W || row+n > g.H {
-		return NPS{}, fmt.Errorf("square of %d x %d pixels at (%.3g, %.3g): not within the image of %d x %d", n, n, x, y, g.W, g.H)
+	row, col, err := r.square(x, y, n)
+	if err != nil {
+		return NPS{}, err
 	}
 	out := NPS{Plane: make([]float64, n*n), N: n, DX: g.DX, DY: g.DY}
 	fft, square, line := fourier.NewCmplxFFT(n), make([]complex128, n*n), make([]complex128, n)
@@ -46,6 +45,17 @@ func (r *Repeats) NPS(x, y float64, n int) (NPS, error) {
 	}
 	out.radial()
 	return out, nil
+}
+
+// square is the first row and column of n x n pixels about (x, y) mm.
+func (r *Repeats) square(x, y float64, n int) (row, col int, err error) {
+	g := r.grid
+	col = int(math.Round(x/g.DX + float64(g.W-n)/2))
+	row = int(math.Round(float64(g.H-n)/2 - y/g.DY))
+	if n < 4 || col < 0 || row < 0 || col+n > g.W || row+n > g.H {
+		return 0, 0, fmt.Errorf("square of %d x %d pixels at (%.3g, %.3g): not within the image of %d x %d", n, n, x, y, g.W, g.H)
+	}
+	return row, col, nil
 }
 
 // transform replaces the square by its Fourier transform.

@@ -59,7 +59,7 @@ func TestTTFOfGaussianBlur(t *testing.T) {
 // standard error of f50 is below 6.5 %, for the large and the small insert of the
 // ACR phantom and for sharp and soft images.
 func TestTTFInNoise(t *testing.T) {
-	g := ct.Square(96, 0.9)
+	g := ct.Square(64, 0.9)
 	const hu, draws, seeds = 100.0, 4, 40
 	for _, s := range []float64{0.6, 1, 1.5} {
 		for _, d := range []Disc{{3.3, -4.1, 12.5}, {3.3, -4.1, 6}} {
