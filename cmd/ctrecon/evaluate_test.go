@@ -153,7 +153,7 @@ func TestPartial(t *testing.T) {
 			t.Errorf("no %q in %s", want, out)
 		}
 	}
-	if _, e := evaluated(t, exitUsage, "--partial", "0", t.TempDir()); !strings.Contains(e, "positive numbers") {
+	if _, e := evaluated(t, exitUsage, "--partial", "0", writeSet(t)); !strings.Contains(e, "positive numbers") {
 		t.Error(e)
 	}
 }
