@@ -53,6 +53,8 @@ def tune(a):
     a.ae_width, a.ae_depth, a.latent, a.latent_noise = shape["width"], shape["depth"], shape["latent"], 0.05
     shape = model.unet_shape(unet)
     a.width, a.blocks, a.unconditional = shape["width"], shape["blocks"], not shape["cond"]
+    if shape["start"] and not a.pairs:
+        raise SystemExit("this model is conditioned on TV: make pairs of the set with conditions.py and give --pairs FOLDER")
     if a.ae:
         train.train_ae(a)
     else:

@@ -8,6 +8,7 @@ Writes <out>/<stage>.pt (averaged weights, half precision), .state (for --resume
 On a GPU: bf16, torch.compile, channels last. On a CPU: fp32 unless --precision bf16; smaller batches, --crop 128 for ae.
 """
 import argparse
+import hashlib
 import pathlib
 
 import numpy as np
@@ -93,14 +94,25 @@ class Pairs:
 
     def __init__(self, r, ae):
         self.r = r
-        self.z, self.c, self.s = [], [], []
-        for hu, tv, fbp in zip(*conditions.read(r.a.pairs)):
-            x = data.to_unit(torch.from_numpy(np.stack((hu, tv))).float())[:, None].to(r.dev)
-            z = ae.encode(torch.cat((x, x.flip(-1)))).half()  # slice, TV, and both mirrored
-            self.z.append(z[0::2]), self.s.append(z[1::2])
-            self.c.append(data.to_unit(torch.from_numpy(fbp).float()).half())
-        self.z, self.s, self.c = torch.stack(self.z), torch.stack(self.s), torch.stack(self.c).to(r.dev)
+        hu, tv, fbp = conditions.read(r.a.pairs)
+        self.c = torch.stack([data.to_unit(torch.from_numpy(v).float()).half() for v in fbp]).to(r.dev)
+        self.z, self.s = self.latents(ae, hu, tv)
         print(f"pairs: {len(self.c)}", flush=True)
+
+    def latents(self, ae, hu, tv):
+        """[n,2,C,h,w] of slices and of TV, plain and mirrored; kept in <out>/latents.pt, since encoding takes minutes on a CPU."""
+        path = self.r.out / "latents.pt"
+        name = hashlib.sha256(b"".join(v.cpu().numpy().tobytes() for v in ae.state_dict().values())).hexdigest() + f" {len(hu)}"
+        if path.exists() and (kept := torch.load(path, map_location=self.r.dev, weights_only=True))["name"] == name:
+            return kept["z"], kept["s"]
+        z, s = [], []
+        for pair in zip(hu, tv):
+            x = data.to_unit(torch.from_numpy(np.stack(pair)).float())[:, None].to(self.r.dev)
+            y = ae.encode(torch.cat((x, x.flip(-1)))).half()
+            z.append(y[0::2]), s.append(y[1::2])
+        kept = dict(name=name, z=torch.stack(z), s=torch.stack(s))
+        torch.save(kept, path)
+        return kept["z"], kept["s"]
 
     def draw(self):
         n, g, dev = self.r.a.batch, self.r.g, self.r.dev
