@@ -111,3 +111,34 @@ func firstSlice(t *testing.T, archive, to string) {
 	}
 	t.Fatalf("%s holds no .dcm", archive)
 }
+
+// TestRealStacks: what the reader says of measured series: distances, tilt, notes.
+// The head was scanned at 4 mm, then at 7 mm, and its instance numbers run through: no
+// slice is missing.
+func TestRealStacks(t *testing.T) {
+	dir := ctdata(t)
+	tests := []struct {
+		name    string
+		slices  int
+		spacing float64
+		notes   string
+	}{
+		{"abdomen_CRLM-CT-1004", 14, 5, ""},
+		{"abdomen_PANCREAS_0001-j2k", 1, 0, ""},
+		{"chest_LIDC-IDRI-0002", 16, 1.25, ""},
+		{"chest_LIDC-IDRI-0314", 16, 1, ""},
+		{"head_GE-HiSpeed", 16, 7, "gantry tilt of 18.5 degrees: each slice is reconstructed in its own plane; the distance of slices varies: 4 x 4 mm, 1 x 1.08 mm, 10 x 7 mm"},
+		{"phantom_skull-tilt", 16, 2.371, "gantry tilt of 18.5 degrees: each slice is reconstructed in its own plane"},
+	}
+	for _, tt := range tests {
+		all, err := ReadSeries(filepath.Join(dir, tt.name+".zip"), 2)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		s := all[0]
+		if got := strings.Join(s.Notes, "; "); len(all) != 1 || len(s.Slices) != tt.slices || math.Abs(s.Spacing-tt.spacing) > 2e-3 || got != tt.notes {
+			t.Errorf("%s: %d slices %g mm apart, %q; want %d, %g, %q", tt.name, len(s.Slices), s.Spacing, got, tt.slices, tt.spacing, tt.notes)
+		}
+	}
+}
