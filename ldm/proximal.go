@@ -68,12 +68,11 @@ func (p *Proximal) Sample(ctx context.Context, u []float32, data DataTerm, warm,
 		if err := p.consistent(ctx, p.Model, step); err != nil {
 			return err
 		}
-		if i+1 == len(levels) {
-			break
+		if i+1 < len(levels) {
+			p.residualNoise(l)
+			s, n := amplitudes(levels[i+1])
+			p.mix(p.zy, s, n*math.Sqrt(1-p.Opt.Fresh), n*math.Sqrt(p.Opt.Fresh), stream(uint32(i+1)))
 		}
-		p.residualNoise(l)
-		s, n := amplitudes(levels[i+1])
-		p.mix(p.zy, s, n*math.Sqrt(1-p.Opt.Fresh), n*math.Sqrt(p.Opt.Fresh), stream(uint32(i+1)))
 		if progress != nil {
 			progress(i + 1)
 		}
