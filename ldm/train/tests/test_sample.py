@@ -89,7 +89,7 @@ def test_gpu_recipe(slices, tmp_path):
 
     here = pathlib.Path(model.__file__).parent
     small = "--steps 1 --batch 2 --val 2 --pool 1 --width 16 16 32"
-    env = dict(os.environ, PYTHON=sys.executable, AE="--steps 1 --batch 2 --val 2", UNET=small, RIVAL=small)
+    env = dict(os.environ, PYTHON=sys.executable, AE="--steps 1 --batch 2 --val 2", UNET=small, RIVAL=small, PAIRS="4")
     for _ in "ab":
         done = subprocess.run(["sh", here / "gpu.sh", slices, tmp_path / "run", tmp_path / "out", "120", "1"], env=env, capture_output=True,
                               text=True, check=False)
