@@ -3,7 +3,7 @@ GO ?= go
 PYTHON ?= python3
 ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation
+.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation bench-peers
 
 build: ctrecon
 
@@ -40,6 +40,14 @@ test-train: .venv/train.done
 .venv/train.done: ldm/train/requirements.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q -r $< pytest
+	touch $@
+
+# ASTRA and scikit-image beside our projector, one thread, in one run.
+bench-peers: build .venv/peers.done
+	.venv/bin/python radon/peers/bench.py ./ctrecon $(GO)
+.venv/peers.done: radon/peers/requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q -r $<
 	touch $@
 
 # The choices of resample one by one (an hour and more): make ablation CTDATA=path
