@@ -25,6 +25,7 @@ row 'H5: no final pixel step' --set end-iters=0
 row 'H7: no condition' --unconditional
 row 'H8: no perturbation' --set perturb=0
 row 'H8: no perturbation, eta .85' --set perturb=0 --set eta=0.85
+row 'no mirror' --set mirror=false
 row 'r2 x 1' --set r2-scale=1
 row 'r2 x 8' --set r2-scale=8
 row 'end at -5' --set end=-5

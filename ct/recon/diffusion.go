@@ -27,7 +27,7 @@ type diffusion struct {
 	f      backprojection
 	fine   finePlan
 	bundle *models.Bundle
-	s      ldm.Sampler
+	s, odd ldm.Sampler // odd draws every second sample, nil for s
 	about  []Setting
 	acc    moments
 }
@@ -136,7 +136,11 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 				p(s*steps+i, k*steps, math.NaN())
 			}
 		}
-		if err := m.s.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
+		sampler := m.s
+		if s%2 == 1 && m.odd != nil {
+			sampler = m.odd
+		}
+		if err := sampler.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
 			return err
 		}
 		m.acc.add(u)

@@ -50,6 +50,10 @@ func (m *diffusion) makeSampler(o onnx.Options) error {
 			m.say("set", "%s", strings.Join(m.opt.Set, " "))
 		}
 		m.s = &ldm.Resampler{Model: n, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
+		if opt.Mirror {
+			m.say("mirror", "every second sample is drawn of the mirror image")
+			m.odd = &ldm.Resampler{Model: &ldm.Mirror{Model: n}, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
+		}
 	}
 	return nil
 }
