@@ -25,6 +25,7 @@ type LatentDPS struct {
 
 	chain
 	gu, gz, gv []float32
+	direction  func(ctx context.Context, data GradientTerm, a float64) (float64, error) // nil: residual
 }
 
 var _ Sampler = (*LatentDPS)(nil)
@@ -70,15 +71,16 @@ func (p *LatentDPS) Sample(ctx context.Context, u []float32, data DataTerm, warm
 	return p.Model.Decode(ctx, u, p.z)
 }
 
-// gradient sets gz to J' grad |rho|^2/2 with J the derivative of D(z0(z)), and
-// returns the factor that makes it the step: of the norm of the residual over
-// the root of the number of data, in units of u times pixels.
+// gradient sets gz to the step's direction with respect to z, and returns its
+// factor: direction says what to do with respect to z0, the network's derivative
+// carries it on.
 func (p *LatentDPS) gradient(ctx context.Context, data GradientTerm, a float64, cond *Condition) (float64, error) {
-	if err := p.Model.Decode(ctx, p.x, p.z0); err != nil {
-		return 0, err
+	direction := p.direction
+	if direction == nil {
+		direction = p.residual
 	}
-	chi2 := data.Gradient(p.gu, p.x)
-	if err := p.Model.DecodeVJP(ctx, p.x, p.gv, p.z0, p.gu); err != nil {
+	scale, err := direction(ctx, data, a)
+	if err != nil {
 		return 0, err
 	}
 	l := LogNSR(a)
@@ -89,6 +91,19 @@ func (p *LatentDPS) gradient(ctx context.Context, data GradientTerm, a float64, 
 	for i, g := range p.gv { // z0 = s z - n v(z)
 		p.gz[i] = float32(s)*g - float32(n)*p.gz[i]
 	}
-	m := float64(data.Len())
-	return p.Opt.Zeta * a * data.Unit() / (m * math.Sqrt(chi2+1e-30)), nil
+	return scale, nil
+}
+
+// residual sets gv to J_D' grad |rho|^2/2 at z0, and returns the factor that
+// makes it Zeta times the gradient of the residual's norm over the root of the
+// number of data, in units of u times pixels.
+func (p *LatentDPS) residual(ctx context.Context, data GradientTerm, a float64) (float64, error) {
+	if err := p.Model.Decode(ctx, p.x, p.z0); err != nil {
+		return 0, err
+	}
+	chi2 := data.Gradient(p.gu, p.x)
+	if err := p.Model.DecodeVJP(ctx, p.x, p.gv, p.z0, p.gu); err != nil {
+		return 0, err
+	}
+	return p.Opt.Zeta * a * data.Unit() / (float64(data.Len()) * math.Sqrt(chi2+1e-30)), nil
 }

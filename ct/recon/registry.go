@@ -26,6 +26,7 @@ var registry = []Info{
 	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", true, func(o Options) Method { return newDiffusion("resample", o) }},
 	{"resample-paper", "ReSample (paper)", "ReSample as published, one sample, unconditional", "Song et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("resample-paper", o) }},
 	{"latent-dps", "Latent-DPS", "posterior sampling by gradients through network and decoder", "Chung et al., ICLR 2023; Song et al. 2024", true, func(o Options) Method { return newDiffusion("latent-dps", o) }},
+	{"psld", "PSLD", "latent-dps with a term that keeps latents encodable", "Rout et al., NeurIPS 2023", true, func(o Options) Method { return newDiffusion("psld", o) }},
 	{"dds", "DDS", "decoded estimate corrected by a few conjugate gradients", "Chung et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("dds", o) }},
 	{"diffpir", "DiffPIR", "decoded estimate corrected by a proximal step", "Zhu et al., CVPRW 2023", true, func(o Options) Method { return newDiffusion("diffpir", o) }},
 	{"pnp", "PnP", "plug-and-play ADMM with the model as denoiser", "Venkatakrishnan et al. 2013", true, func(o Options) Method { return newDiffusion("pnp", o) }},

@@ -13,7 +13,7 @@ import (
 // with about as what reports say of it.
 func (m *diffusion) makeSampler(o onnx.Options) error {
 	switch m.name {
-	case "resample-paper", "latent-dps":
+	case "resample-paper", "latent-dps", "psld":
 		g, err := models.LoadGradients(m.bundle, o)
 		if err != nil {
 			return err
@@ -67,6 +67,13 @@ func (m *diffusion) gradientSampler(g *models.Gradients) error {
 		m.s = &ldm.LatentDPS{Model: g, Opt: opt}
 		return nil
 	}
+	if m.name == "psld" {
+		opt := ldm.DefaultPSLD()
+		opt.N = m.steps(opt.N)
+		m.say("steps", "%d, omega %g, gamma %g", opt.N, opt.Omega, opt.Gamma)
+		m.s = &ldm.PSLD{Model: g, Opt: opt}
+		return nil
+	}
 	opt, ok := ldm.DefaultPaper().Compat(m.opt.Compat)
 	if !ok {
 		return fmt.Errorf("compat %q: there is paper and code", m.opt.Compat)
@@ -107,5 +114,5 @@ func (m *diffusion) samples() int {
 // conditioned says whether the network is told FBP and TV: the published
 // samplers have an unconditional prior.
 func (m *diffusion) conditioned() bool {
-	return m.bundle.Conditioned() && m.name != "resample-paper" && m.name != "latent-dps" && !m.opt.Unconditional
+	return m.bundle.Conditioned() && m.name != "resample-paper" && m.name != "latent-dps" && m.name != "psld" && !m.opt.Unconditional
 }

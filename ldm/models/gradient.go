@@ -9,13 +9,15 @@ import (
 	"ctrecon/ldm/vjp"
 )
 
-// Gradients is a Network whose decoder and UNet can be differentiated too.
+// Gradients is a Network that can be differentiated.
 type Gradients struct {
 	*Network
-	dec, unet *onnx.Session
+	dec, unet, enc *onnx.Session
+	bundle         *Bundle
+	options        onnx.Options
 }
 
-var _ ldm.Differentiable = (*Gradients)(nil)
+var _ ldm.EncoderGradient = (*Gradients)(nil)
 
 // LoadGradients opens a bundle with the gradient graphs of its decoder and UNet,
 // which are made from its plain graphs.
@@ -24,12 +26,12 @@ func LoadGradients(b *Bundle, o onnx.Options) (*Gradients, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gradients{Network: n}
+	g := &Gradients{Network: n, bundle: b, options: o}
 	for _, s := range []struct {
 		role string
 		to   **onnx.Session
 	}{{"decoder", &g.dec}, {"unet", &g.unet}} {
-		if *s.to, err = gradientSession(b, s.role, o); err != nil {
+		if *s.to, err = gradientSession(b, s.role, "z", o); err != nil {
 			g.Close()
 			return nil, err
 		}
@@ -37,13 +39,13 @@ func LoadGradients(b *Bundle, o onnx.Options) (*Gradients, error) {
 	return g, nil
 }
 
-// gradientSession differentiates the graph of a role with respect to z.
-func gradientSession(b *Bundle, role string, o onnx.Options) (*onnx.Session, error) {
+// gradientSession differentiates the graph of a role with respect to an input.
+func gradientSession(b *Bundle, role, input string, o onnx.Options) (*onnx.Session, error) {
 	graph, err := b.Graph(role)
 	if err != nil {
 		return nil, err
 	}
-	grad, info, err := vjp.Build(graph, []string{"z"})
+	grad, info, err := vjp.Build(graph, []string{input})
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: gradient of the %s: %w", b.Name, role, err)
 	}
@@ -67,6 +69,24 @@ func (g *Gradients) DecodeVJP(ctx context.Context, u, dz, z, du []float32) error
 	}
 	copy(u, g.dec.Out(0))
 	copy(dz, g.dec.Out(1))
+	return nil
+}
+
+// EncodeVJP writes z = E(u) and du = J_E(u)' dz. Its session opens when first
+// used: one sampler needs it.
+func (g *Gradients) EncodeVJP(ctx context.Context, z, du, u, dz []float32) (err error) {
+	if g.enc == nil {
+		if g.enc, err = gradientSession(g.bundle, "encoder", "x", g.options); err != nil {
+			return err
+		}
+	}
+	copy(g.enc.In(0), u)
+	copy(g.enc.In(1), dz)
+	if err := g.enc.Run(ctx); err != nil {
+		return err
+	}
+	copy(z, g.enc.Out(0))
+	copy(du, g.enc.Out(1))
 	return nil
 }
 
@@ -95,7 +115,7 @@ func (g *Gradients) VelocityVJP(ctx context.Context, v, dz, z []float32, l float
 
 // Close releases the sessions.
 func (g *Gradients) Close() {
-	for _, s := range []*onnx.Session{g.dec, g.unet} {
+	for _, s := range []*onnx.Session{g.dec, g.unet, g.enc} {
 		if s != nil {
 			s.Close()
 		}

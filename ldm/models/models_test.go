@@ -119,6 +119,14 @@ func TestTinyGradients(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "J_D' du", dz, func(i int) float64 { return float64(want[i]) }, 1e-5)
+	u2, z2 := make([]float32, d.Pixels()), make([]float32, d.Latent())
+	if err := g.EncodeVJP(t.Context(), z2, u2, du, z); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Decode(t.Context(), u, z); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "J_E' dz", u2, func(i int) float64 { return float64(u[i]) }, 1e-5)
 	if err := g.VelocityVJP(t.Context(), v, dz, z, 1, nil, dv); err != nil {
 		t.Fatal(err)
 	}
