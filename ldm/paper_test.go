@@ -34,10 +34,11 @@ func TestPaperOnToys(t *testing.T) {
 		{"default", DefaultPaper(), recipe(published{final: true})},
 		{"default, not final", change(DefaultPaper(), func(o *PaperOptions) { o.Final = false }), recipe(published{})},
 		{"right noise, no latent stage", change(paper, func(o *PaperOptions) { o.PaperS2, o.RightNoise, o.Fit.Iters = false, true, 0 }), recipe(published{stage: none, rightNoise: true})},
-		{"code", code, released(program{true, true, true})},
-		{"code, Tweedie right", change(code, func(o *PaperOptions) { o.OldTweedie = false }), released(program{false, true, true})},
-		{"code, Tweedie and index right", change(code, func(o *PaperOptions) { o.OldTweedie, o.LateIndex = false, false }), released(program{false, false, true})},
-		{"code, not final", change(code, func(o *PaperOptions) { o.Final = false }), released(program{true, true, false})},
+		{"code", code, released(program{true, true, true, hard})},
+		{"code, Tweedie right", change(code, func(o *PaperOptions) { o.OldTweedie = false }), released(program{false, true, true, hard})},
+		{"code, Tweedie and index right", change(code, func(o *PaperOptions) { o.OldTweedie, o.LateIndex = false, false }), released(program{false, false, true, hard})},
+		{"code, no latent stage", change(code, func(o *PaperOptions) { o.Final, o.Fit.Iters = false, 0 }), released(program{true, true, false, none})},
+		{"code, not final", change(code, func(o *PaperOptions) { o.Final = false }), released(program{true, true, false, hard})},
 	}
 	for _, toy := range []*toy{modesToy(), radonToy()} {
 		for _, tt := range tests {
