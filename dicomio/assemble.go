@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/suyashkumar/dicom/pkg/tag"
+
 	"ctrecon/ct"
 )
 
@@ -100,6 +102,9 @@ func (g *group) series(n [3]float64) *Series {
 		if f.text {
 			odd++
 		}
+	}
+	if textOf(first.slice.Header, tag.PatientID) == "" {
+		s.Notes = append(s.Notes, "the slices have no patient ID")
 	}
 	if odd > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d slice(s) have text outside their character set, which was guessed", odd))

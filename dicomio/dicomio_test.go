@@ -243,8 +243,12 @@ func FuzzReadFile(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:400])
-	names, err := filepath.Glob("testdata/compressed/*.dcm")
-	if err != nil || len(names) == 0 {
+	if b, err = os.ReadFile("testdata/media/DICOMDIR"); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	names, err := filepath.Glob("testdata/*/*.dcm")
+	if err != nil || len(names) < 30 {
 		f.Fatalf("%d seeds (%v)", len(names), err)
 	}
 	for _, n := range names {
@@ -254,5 +258,8 @@ func FuzzReadFile(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { readFile("fuzz", b) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		readObject(inMemory("fuzz", b), 1)
+		directoryFiles(inMemory("fuzz", b))
+	})
 }

@@ -86,6 +86,10 @@ func TestGroups(t *testing.T) {
 		{"two patients", append(stack(3, 2, nil), slab{number: 4, series: "1.2.88", study: "1.2.77", id: "P2"}), []int{3, 1}, "series of 2 patients: a result belongs to the patient of its series"},
 		{"a short series that is wrong", append(stack(4, 2, nil), slab{number: 11, series: "1.2.88"}, slab{number: 12, series: "1.2.88", z: 1, rows: 6}), []int{4}, "a series of 2 slice(s) left out: slices of 8 x 8 and of 6 x 8"},
 		{"a long series that is wrong", append(without(stack(6, 2, nil), 3), slab{number: 11, series: "1.2.88"}), nil, "1 slice(s) are missing"},
+		{"no patient ID", stack(3, 2, func(i int, s *slab) { s.id = " " }), []int{3}, "the slices have no patient ID"},
+		{"one slice without a patient ID", stack(3, 2, func(i int, s *slab) { s.id = strings.Repeat(" ", i) }), nil, "different patients"},
+		{"a letter in a UID", []slab{{number: 1, study: "1.2.x"}}, nil, "(0020,000D) StudyInstanceUID: not a UID"},
+		{"a control character in a name", []slab{{number: 1, patient: "A\x00B"}}, nil, "(0010,0010) PatientName: control characters"},
 		{"a slope of 0", []slab{{number: 1, slope: "0"}}, nil, "01: (0028,1053) RescaleSlope: is 0"},
 		{"crooked axes", []slab{{number: 1, orientation: "1\\0\\0\\0\\0.5\\0"}}, nil, "not two unit vectors at a right angle"},
 	}

@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -152,10 +153,41 @@ func readPixels(in *stream, l *layout, files []*file, workers int) error {
 	if e := g.Wait(); err == nil {
 		err = e
 	}
+	if err == nil {
+		err = l.trailing(in.name)
+	}
+	if err == nil {
+		err = in.finish()
+	}
+	return err
+}
+
+// trailing checks what follows the pixel data: elements, or zeros that fill a block.
+// Anything else is a sign that bytes were put in before.
+func (l *layout) trailing(file string) error {
+	tail, err := l.in.rest(l.end)
 	if err != nil {
 		return err
 	}
-	return in.finish()
+	w := &walker{file: file, in: inMemory(file, tail), order: l.order, implicit: l.implicit}
+	last := uint32(tagPixels)
+	for at := 0; at < len(tail); {
+		if len(bytes.Trim(tail[at:], "\x00")) == 0 {
+			return nil
+		}
+		e, err := w.next(at, len(tail))
+		if err == nil && e.tag <= last {
+			err = w.wrong(at, name(e.tag)+" there")
+		}
+		if err == nil {
+			last = e.tag
+			at, err = w.skip(e, len(tail), 0)
+		}
+		if err != nil {
+			return &FormatError{file, "after the pixel data: " + reason(err)}
+		}
+	}
+	return nil
 }
 
 // check compares the pixel data with what the header says of n frames. It gives the

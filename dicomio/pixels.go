@@ -64,6 +64,18 @@ func textsOf(ds *dicom.Dataset, t tag.Tag) []string {
 	return out
 }
 
+// uid is the value of a UI tag; needed says that it must be there.
+func (h *header) uid(t tag.Tag, needed bool) string {
+	v := h.text(t)
+	switch {
+	case v == "" && needed:
+		h.fail(t, "is missing")
+	case len(v) > 64 || strings.Trim(v, "0123456789.") != "":
+		h.fail(t, "not a UID: digits and dots, up to 64, are")
+	}
+	return v
+}
+
 // ints are the values of an integer tag.
 func (h *header) ints(t tag.Tag) []int {
 	e, err := h.ds.FindElementByTag(t)

@@ -29,6 +29,7 @@ type layout struct {
 	charset      []string // values of SpecificCharacterSet
 	header       []byte   // what the library may see: all before the group of pixel data, made harmless
 	pixels       bool     // whether there are any
+	end          int      // of the pixel data
 	at, length   int      // of pixel data that are not encapsulated
 	encapsulated bool
 	fragments    [][]byte
@@ -225,7 +226,8 @@ func (w *walker) dataset(at int, l *layout) error {
 			if err != nil {
 				return err
 			}
-			return w.trailing(end, last)
+			l.end = end
+			return nil
 		case tagExtOffsets, tagExtLengths:
 			if err := w.offsetTable(e, l); err != nil {
 				return err
@@ -262,21 +264,6 @@ func (w *walker) pixels(at int, e element, l *layout) (int, error) {
 	}
 	l.at, l.length = e.value, int(e.length)
 	return l.at + l.length, nil
-}
-
-// trailing checks that what follows the pixel data are elements too, where it is in
-// memory already.
-func (w *walker) trailing(at int, last uint32) error {
-	for at < len(w.in.b) && len(w.in.b) == w.in.size {
-		e, err := w.next(at, w.in.size)
-		if err != nil || e.tag <= last {
-			return nil // trailing bytes after whole pixel data harm nobody
-		}
-		if at, err = w.skip(e, w.in.size, 0); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // skip returns the offset after the element's value, walking into sequences.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -208,12 +209,12 @@ func localizer(h *header, t tag.Tag) string {
 
 // slice reads what the header of a slice says.
 func (h *header) slice() *file {
-	f := &file{series: h.text(tag.SeriesInstanceUID), desc: h.text(tag.SeriesDescription), image: h.imageOf()}
+	f := &file{series: h.uid(tag.SeriesInstanceUID, true), desc: h.text(tag.SeriesDescription), image: h.imageOf()}
 	copy(f.pixel[:], h.decimals(tag.PixelSpacing, 2))
 	if !(f.pixel[0] > 0) || !(f.pixel[1] > 0) {
 		h.fail(tag.PixelSpacing, "must be positive")
 	}
-	s := Slice{File: h.file, Header: h.ds, SOPClass: h.text(tag.SOPClassUID), SOPInstance: h.text(tag.SOPInstanceUID)}
+	s := Slice{File: h.file, Header: h.ds, SOPClass: h.text(tag.SOPClassUID), SOPInstance: h.uid(tag.SOPInstanceUID, true)}
 	copy(s.Position[:], h.decimals(tag.ImagePositionPatient, 3))
 	copy(s.Orientation[:], h.decimals(tag.ImageOrientationPatient, 6))
 	if !upright(s.Orientation) {
@@ -222,8 +223,12 @@ func (h *header) slice() *file {
 	if n := h.ints(tag.InstanceNumber); len(n) > 0 {
 		s.Number = n[0]
 	}
-	if s.SOPInstance == "" {
-		h.fail(tag.SOPInstanceUID, "is missing")
+	h.uid(tag.StudyInstanceUID, true)
+	h.uid(tag.FrameOfReferenceUID, false)
+	for _, t := range []tag.Tag{tag.PatientName, tag.PatientID, tag.PatientBirthDate} {
+		if strings.ContainsFunc(h.text(t), unicode.IsControl) {
+			h.fail(t, "control characters: the file is damaged")
+		}
 	}
 	f.lossy = h.text(tag.LossyImageCompression) == "01"
 	f.slice = s

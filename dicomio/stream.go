@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"fmt"
 	"io"
 	"slices"
 )
@@ -56,6 +57,14 @@ func (s *stream) take(at, n int, buf []byte) ([]byte, error) {
 		return nil, s.short(err)
 	}
 	return buf[:n], nil
+}
+
+// rest gives the bytes from at on, where there are few: behind the pixel data.
+func (s *stream) rest(at int) ([]byte, error) {
+	if at > s.size || s.size-at > maxValue {
+		return nil, &FormatError{s.name, fmt.Sprintf("%d bytes follow the pixel data", s.size-at)}
+	}
+	return s.take(at, s.size-at, make([]byte, s.size-at))
 }
 
 func (s *stream) skipTo(at int) error {
