@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"os"
+	"path"
 	"sort"
+	"strings"
 
 	"ctrecon/ct"
 	"ctrecon/ct/metrics"
@@ -48,7 +50,7 @@ func (w *worstList) write(ctx context.Context, name string, methods []string, vi
 	for k, m := range methods {
 		method := report.Method{Name: m, Label: m}
 		for i, s := range w.slices {
-			method.Slices = append(method.Slices, report.Slice{Index: i, Label: s.file, Metrics: report.Metrics{PSNR: report.Number(metrics.PSNR(s.hu[k], s.truth))}})
+			method.Slices = append(method.Slices, report.Slice{Index: i, Label: strings.TrimSuffix(path.Base(s.file), ".png"), Metrics: report.Metrics{PSNR: report.Number(metrics.PSNR(s.hu[k], s.truth))}})
 		}
 		r.Methods = append(r.Methods, method)
 	}
