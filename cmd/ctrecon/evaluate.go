@@ -47,6 +47,7 @@ func evaluateCommand() *cli.Command {
 			&cli.BoolFlag{Name: "resume", Usage: "go on after the slices in --csv"},
 			&cli.BoolFlag{Name: "coverage", Usage: "calibrate the spread of samples, and how often it covers the truth, by patient"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
+			&cli.StringFlag{Name: "rival", Usage: "network `FILE` of ldm/train/rival.py: also the methods " + strings.Join(recon.RivalNames(), ", ")},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		}, modelFlags()),
 		Action: evaluateAction,
@@ -79,7 +80,7 @@ func evaluateAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	methods, err := methodList(c.String("method"))
+	methods, err := methodList(c.String("method"), rivalNames(c)...)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,10 @@ func modelOptions(c *cli.Context, methods []string) (recon.Options, *report.Mode
 	if err := recon.Tune(&ldm.Options{}, o.Set); err != nil {
 		return o, nil, usagef("--set %v", err)
 	}
+	var err error
+	if o.Rival, err = openRival(c); err != nil {
+		return o, nil, err
+	}
 	if !needsModel(methods) {
 		return o, nil, nil
 	}
@@ -73,6 +77,24 @@ func needsModel(methods []string) bool {
 		}
 	}
 	return false
+}
+
+// rivalNames are the methods that --rival of evaluate adds.
+func rivalNames(c *cli.Context) []string {
+	if c.String("rival") == "" {
+		return nil
+	}
+	return recon.RivalNames()
+}
+
+// openRival reads the network of --rival, if any.
+func openRival(c *cli.Context) (*recon.Rival, error) {
+	name := c.String("rival")
+	if name == "" {
+		return nil, nil
+	}
+	r, err := recon.OpenRival(name)
+	return r, withCode(exitModel, err)
 }
 
 // openBundle reads the bundle at path, or the built-in one.

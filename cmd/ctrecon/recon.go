@@ -60,16 +60,16 @@ func defaultMethods(c *cli.Context) (methods []string, note string, err error) {
 }
 
 // methodList reads --method. FBP comes first: it is the baseline of every
-// comparison.
-func methodList(s string) ([]string, error) {
-	list := []string{"fbp"}
+// comparison. more are methods that are possible beside those of everybody.
+func methodList(s string, more ...string) ([]string, error) {
+	list, known := []string{"fbp"}, append(recon.Names(), more...)
 	for _, m := range strings.Split(s, ",") {
 		m = strings.TrimSpace(m)
 		if m == "" || slices.Contains(list, m) {
 			continue
 		}
-		if !slices.Contains(recon.Names(), m) {
-			return nil, usagef("--method %s: there is %s", m, strings.Join(recon.Names(), ", "))
+		if !slices.Contains(known, m) {
+			return nil, usagef("--method %s: there is %s", m, strings.Join(known, ", "))
 		}
 		list = append(list, m)
 	}

@@ -11,6 +11,7 @@ type Options struct {
 	Samples int            // that are averaged
 	Steps   int            // noise levels
 	Set     []string       // of resample: "name=value", see Tune
+	Rival   *Rival         // of the methods of RivalNames
 	Compat  string         // of resample-paper: "paper", "code", "" = the corrected default
 
 	Unconditional bool // the network is told nothing but its noisy latent

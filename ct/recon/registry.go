@@ -46,9 +46,11 @@ func Methods() []Info { return append([]Info(nil), registry...) }
 
 // Find describes one method.
 func Find(name string) (Info, error) {
-	for _, m := range registry {
-		if m.Name == name {
-			return m, nil
+	for _, list := range [][]Info{registry, rivals} {
+		for _, m := range list {
+			if m.Name == name {
+				return m, nil
+			}
 		}
 	}
 	return Info{}, fmt.Errorf("no method %q (there is %s)", name, strings.Join(Names(), ", "))
