@@ -53,7 +53,7 @@ func (j *job) holdOut(ctx context.Context) error {
 			return jobErr(fmt.Errorf("held-out views, %s: %w", name, err))
 		}
 		for _, h := range list {
-			j.results[k].Slices[i].HeldOut = append(j.results[k].Slices[i].HeldOut, report.HeldOutView{View: h.View, Angle: h.Angle, ZMean: h.ZMean, ZSD: h.ZSD, Bins: h.Bins})
+			j.results[k].Slices[i].HeldOut = append(j.results[k].Slices[i].HeldOut, report.HeldOutView{View: h.View, Angle: h.Angle, ZMean: h.ZMean, ZSD: h.ZSD, RMS: h.RMS, Bins: h.Bins})
 		}
 		bar.step(name)
 	}

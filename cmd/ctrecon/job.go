@@ -278,6 +278,11 @@ func (j *job) report() *report.Report {
 	r.Environment.Kernel = radon.Kernels()[0] // the preferred one is used
 	r.Environment.Seconds = math.Round(time.Since(j.start).Seconds()*100) / 100
 	r.Finish()
+	for _, name := range j.methods {
+		if info, err := recon.Find(name); err == nil && info.Model {
+			r.WarnMisfit(name, "tv")
+		}
+	}
 	return r
 }
 

@@ -16,6 +16,7 @@ type HeldOut struct {
 	View       int     // index in the sinogram
 	Angle      float64 // degrees
 	ZMean, ZSD float64 // about 0 and 1 when the method knows what it does not know
+	RMS        float64 // root mean square of A x - y, nepers
 	Bins       int     // live bins that see the object
 }
 
@@ -97,7 +98,7 @@ func (p *projections) scores(held *ct.Sinogram, views []int) []HeldOut {
 	var out []HeldOut
 	for v, view := range views {
 		h := HeldOut{View: view, Angle: held.Angles[v]}
-		sum, square := 0.0, 0.0
+		sum, square, off := 0.0, 0.0, 0.0
 		for i := v * held.Bins; i < (v+1)*held.Bins; i++ {
 			if held.Dead(i) || mean[i] < objectNepers {
 				continue
@@ -110,12 +111,13 @@ func (p *projections) scores(held *ct.Sinogram, views []int) []HeldOut {
 			if sd != nil {
 				s = math.Hypot(s, float64(sd[i])*math.Sqrt(1+1/float64(p.m.n)))
 			}
-			z := float64(mean[i]-held.Data[i]) / s
-			sum, square, h.Bins = sum+z, square+z*z, h.Bins+1
+			d := float64(mean[i] - held.Data[i])
+			z := d / s
+			sum, square, off, h.Bins = sum+z, square+z*z, off+d*d, h.Bins+1
 		}
 		if h.Bins > 1 {
 			n := float64(h.Bins)
-			h.ZMean = sum / n
+			h.ZMean, h.RMS = sum/n, math.Sqrt(off/n)
 			h.ZSD = math.Sqrt(max(0, (square-n*h.ZMean*h.ZMean)/(n-1)))
 			out = append(out, h)
 		}

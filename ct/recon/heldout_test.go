@@ -49,6 +49,10 @@ func TestScores(t *testing.T) {
 	if len(h) != 1 || h[0].View != 3 || h[0].Bins != bins || math.Abs(h[0].ZMean) > 5*1.2/math.Sqrt(bins) || h[0].ZSD < 1 || h[0].ZSD > math.Sqrt(7./5)+0.06 {
 		t.Errorf("%+v", h)
 	}
+	// In nepers: truth, noise and the mean of k draws vary independently.
+	if want := math.Sqrt(spread*spread*(1+1./k) + sigma*sigma + modelError*modelError); math.Abs(h[0].RMS/want-1) > 5/math.Sqrt(2*bins) {
+		t.Errorf("RMS %v, want %v", h[0].RMS, want)
+	}
 }
 
 // TestHoldOut: the view that FBP and TV did not see is predicted worse than the

@@ -187,6 +187,7 @@ type HeldOutView struct {
 	Angle float64 `json:"angle"` // degrees
 	ZMean float64 `json:"zMean"` // expected 0
 	ZSD   float64 `json:"zSD"`   // expected 1
+	RMS   float64 `json:"rms"`   // root mean square of prediction - datum, nepers
 	Bins  int     `json:"bins"`
 }
 
