@@ -59,7 +59,7 @@ func (p *Projector) Gram(dst, src []float32) {
 
 // clearOverhang zeroes what whole blocks wrote behind the end of each line.
 func (ax *axis) clearOverhang(img []float32) {
-	over := roundUp(ax.m, block)
+	over := roundUp(ax.m, vec)
 	if img == nil || over == ax.m {
 		return
 	}
@@ -69,7 +69,7 @@ func (ax *axis) clearOverhang(img []float32) {
 }
 
 // backAxis sums the views of one axis into its padded image. Columns from m to
-// the next multiple of block get rubbish.
+// the next multiple of 16 get rubbish.
 func (p *Projector) backAxis(ax *axis, img, src []float32) {
 	for i := range ax.groups {
 		g := &ax.groups[i]
@@ -80,10 +80,13 @@ func (p *Projector) backAxis(ax *axis, img, src []float32) {
 			p.undetect(p.bk[pos:pos+n], v, src[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins])
 			pos += n
 		}
-		nv := g.hi - g.lo
-		for r := range ax.n {
-			o := lead + r*ax.stride
-			p.kern.gatherSum(img[o:o+len(g.rng)*block], g.rng, p.bk, g.off[r*nv:(r+1)*nv], i > 0)
+		for r := 0; r < ax.n; r += tileLines {
+			for at := 0; at < roundUp(ax.m, vec)/vec; at += tileVecs {
+				for s := range g.sets {
+					set := &g.sets[s]
+					p.kern.addUp(img, p.bk, set.jobs[r:min(r+tileLines, ax.n)], set.off, at, tileVecs, i > 0 || s > 0)
+				}
+			}
 		}
 	}
 }
@@ -109,7 +112,8 @@ func (p *Projector) undetect(bk []float32, v *view, src []float32) {
 		clear(p.pass[i*p.fineLen : i*p.fineLen+n])
 	}
 	p.kern.spread(p.pass, p.fineLen, v.passes, line[:v.n], v.desc, v.w, v.taps)
-	p.kern.gatherSum(p.fine[:n], p.passRng[v.passes][:n/block], p.pass, p.passOff[:v.passes], false)
+	p.job[0] = job{0, 0, int32(v.passes), int32(n / vec)}
+	p.kern.addUp(p.fine, p.pass, p.job[:], p.passOff, 0, n/vec, false)
 	p.kern.deinterleave(bk, p.fine[p.margin:p.margin+len(bk)], p.phases, v.blen)
 	clear(p.fine[:p.margin])
 }

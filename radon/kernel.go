@@ -10,6 +10,9 @@ import (
 // block is the width, in floats, of the column blocks that the kernels work on.
 const block = 32
 
+// vec is a vector of the sums: 16 floats, a cache line.
+const vec = 16
+
 // kernel is one implementation of the inner loops; the zero value is portable.
 type kernel int
 

@@ -21,10 +21,10 @@ func detectKernel() kernel {
 }
 
 //go:noescape
-func gatherSum256(dst *float32, nblk int, rng *[2]int32, base *float32, off *int32, add int)
+func addUp256(dst, base *float32, jobs *job, njobs int, off *int32, first, width, add int)
 
 //go:noescape
-func gatherSum512(dst *float32, nblk int, rng *[2]int32, base *float32, off *int32, add int)
+func addUp512(dst, base *float32, jobs *job, njobs int, off *int32, first, width, add int)
 
 //go:noescape
 func resample256(dst *float32, n int, fine *float32, desc *[2]int32, w *float32, taps int)
@@ -59,19 +59,16 @@ func b2i(b bool) int {
 	return 0
 }
 
-func (k kernel) gatherSum(dst []float32, rng [][2]int32, base []float32, off []int32, add bool) {
-	n := len(dst) / block
-	if n == 0 {
-		return
-	}
-	_ = rng[n-1]
+func (k kernel) addUp(dst, base []float32, jobs []job, off []int32, first, width int, add bool) {
+	n := len(jobs)
 	switch {
-	case len(off) == 0 || k == kernelGo:
-		gatherSumGo(dst, rng, base, off, add)
+	case n == 0:
+	case k == kernelGo:
+		addUpGo(dst, base, jobs, off, first, width, add)
 	case k == kernelAVX512:
-		gatherSum512(&dst[0], n, &rng[0], &base[0], &off[0], b2i(add))
+		addUp512(&dst[0], &base[0], &jobs[0], n, &off[0], first, width, b2i(add))
 	default:
-		gatherSum256(&dst[0], n, &rng[0], &base[0], &off[0], b2i(add))
+		addUp256(&dst[0], &base[0], &jobs[0], n, &off[0], first, width, b2i(add))
 	}
 }
 

@@ -2,35 +2,39 @@ package radon
 
 // The portable kernels. They define what the assembly must do.
 
-// gatherSumGo: dst[i] (+)= sum over k in rng[i/block] of base[off[k]+i]. Even
-// and odd k are summed apart, as the assembly does.
-func gatherSumGo(dst []float32, rng [][2]int32, base []float32, off []int32, add bool) {
-	for b := range len(dst) / block {
-		d := (*[block]float32)(dst[b*block:])
-		var even, odd [block]float32
-		if add {
-			even = *d
-		}
-		o := off[rng[b][0]:rng[b][1]]
-		k := 0
-		for ; k+1 < len(o); k += 2 {
-			s := (*[block]float32)(base[int(o[k])+b*block:])
-			t := (*[block]float32)(base[int(o[k+1])+b*block:])
-			for i := range even {
-				even[i] += s[i]
-				odd[i] += t[i]
-			}
-		}
-		if k < len(o) {
-			s := (*[block]float32)(base[int(o[k])+b*block:])
-			for i := range even {
-				even[i] += s[i]
-			}
-		}
-		for i := range even {
-			d[i] = even[i] + odd[i]
+// addUpGo does every job: dst[d+i] (+)= the sum over k of base[d+off[k]+i], in
+// the order of k, for the vectors from first to first+width of the job.
+func addUpGo(dst, base []float32, jobs []job, off []int32, first, width int, add bool) {
+	for _, j := range jobs {
+		list := off[j.list:][:j.n]
+		lo := int(j.dst) + first*vec
+		hi := lo + min(width, int(j.vecs)-first)*vec
+		for d := lo; d < hi; d += half {
+			addUpHalf((*[half]float32)(dst[d:]), base, d, list, add)
 		}
 	}
+}
+
+const half = vec / 2
+
+// addUpHalf keeps its sums in registers.
+func addUpHalf(dst *[half]float32, base []float32, d int, list []int32, add bool) {
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	if add {
+		s0, s1, s2, s3, s4, s5, s6, s7 = dst[0], dst[1], dst[2], dst[3], dst[4], dst[5], dst[6], dst[7]
+	}
+	for _, o := range list {
+		b := (*[half]float32)(base[d+int(o):])
+		s0 += b[0]
+		s1 += b[1]
+		s2 += b[2]
+		s3 += b[3]
+		s4 += b[4]
+		s5 += b[5]
+		s6 += b[6]
+		s7 += b[7]
+	}
+	*dst = [half]float32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
 // resampleGo: dst[k] = sum over i of g[desc[k][0]+i]*w[desc[k][1]+i].

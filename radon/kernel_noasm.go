@@ -4,8 +4,8 @@ package radon
 
 func bestKernel() kernel { return kernelGo }
 
-func (kernel) gatherSum(dst []float32, rng [][2]int32, base []float32, off []int32, add bool) {
-	gatherSumGo(dst, rng, base, off, add)
+func (kernel) addUp(dst, base []float32, jobs []job, off []int32, first, width int, add bool) {
+	addUpGo(dst, base, jobs, off, first, width, add)
 }
 
 func (kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps int) {

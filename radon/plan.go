@@ -41,12 +41,11 @@ type plan struct {
 	cache  int
 	ax     [2]axis
 
-	margin  int          // zero floats before the samples of a view
-	fineLen int          // floats of one interleaved view with its margins
-	bkLen   int          // floats of the buckets of the largest group
-	lineLen int          // bins of a view, padded
-	passOff []int32      // where the passes of the adjoint begin, for their sum
-	passRng [][][2]int32 // [passes of the view] ranges that cover them all
+	margin  int     // zero floats before the samples of a view
+	fineLen int     // floats of one interleaved view with its margins
+	bkLen   int     // floats of the buckets of the largest group
+	lineLen int     // bins of a view, padded
+	passOff []int32 // where the passes of the adjoint begin, for their sum
 }
 
 // axis is one of the two orientations: lines are rows (|a| >= |b|) or columns.
@@ -57,31 +56,18 @@ type axis struct {
 	groups []group
 }
 
-// group is a run of views whose buckets stay in the cache together.
-type group struct {
-	lo, hi int
-	off    []int32 // [line][view] offsets into the buckets, for the adjoint
-	rng    [][2]int32
-}
-
 // view is the plan of one angle.
 type view struct {
-	index  int     // which view of the sinogram
-	flip   bool    // the detector runs against the main axis
-	blen   int     // floats of a bucket, a multiple of block
-	off    []int32 // for each line, bucket by bucket: its place in the padded image, relative to the bucket's
-	phase  []int32 // for each line: its place in the buckets; kept until the groups are made
-	strips []strip
+	index  int        // which view of the sinogram
+	flip   bool       // the detector runs against the main axis
+	blen   int        // floats of a bucket, a multiple of block
+	q      []int      // displacement of each line in 1/phases pixel; kept until the groups are made
 	k0, n  int        // first bin that sees the image (in flipped order), and how many do
 	desc   [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of 4
 	w      []float32  // steps+1 rows of taps weights, the last row zero
 	taps   int
 	passes int // interleaved passes of the adjoint, so that windows of one pass do not overlap
 }
-
-// strip is the part of a view's plan for some lines: for each block of each
-// bucket the range of off to add, blen/block ranges a bucket.
-type strip [][2]int32
 
 func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
 	if err := check(grid, geo, o); err != nil {
@@ -149,7 +135,7 @@ func defaultPhases(grid ct.Grid, geo ct.Geometry, f Footprint) int {
 // margin; an odd number of cache lines keeps them out of one cache set.
 func (ax *axis) size(m, n int) {
 	ax.m, ax.n = m, n
-	ax.stride = roundUp(m+block, 16)
+	ax.stride = roundUp(m+reach, 16)
 	if ax.stride/16%2 == 0 {
 		ax.stride += 16
 	}
@@ -191,9 +177,7 @@ func (p *plan) planView(ax *axis, index int, a, b, u0 float64) view {
 	tmin := math.Min(0, tau*float64(ax.n-1))
 	q, mean := quantise(ax.n, p.phases, tau, tmin)
 	qmax := max(q[0], q[len(q)-1])
-	v.blen = roundUp(ax.m+qmax/p.phases+1, block)
-	v.place(ax, q, p.phases)
-	v.split(ax, q, p.phases, p.linesHot(ax))
+	v.q, v.blen = q, roundUp(ax.m+qmax/p.phases+1, block)
 	// The mean rounding error moves the grid: without that, ties displace every
 	// line the same way (a sixteenth of a pixel at tau = 1/8).
 	step := a / float64(p.phases)
@@ -213,61 +197,6 @@ func quantise(n, phases int, tau, tmin float64) (q []int, mean float64) {
 		mean += float64(q[r]) - t
 	}
 	return q, mean / float64(n)
-}
-
-// place lists the lines bucket by bucket.
-func (v *view) place(ax *axis, q []int, phases int) {
-	next := bucketStarts(q, phases)
-	v.off, v.phase = make([]int32, ax.n), make([]int32, ax.n)
-	for r, d := range q {
-		ph := d % phases
-		v.phase[r] = int32(ph*v.blen + d/phases)
-		v.off[next[ph]] = int32(r*ax.stride + lead - d/phases - ph*v.blen)
-		next[ph]++
-	}
-}
-
-// bucketStarts gives for each phase the place of its first line in off.
-func bucketStarts(q []int, phases int) []int {
-	starts := make([]int, phases+1)
-	for _, d := range q {
-		starts[d%phases+1]++
-	}
-	for i := range phases {
-		starts[i+1] += starts[i]
-	}
-	return starts[:phases]
-}
-
-// linesHot is the number of lines of a strip: all when the image fits the cache.
-func (p *plan) linesHot(ax *axis) int {
-	if ax.n*ax.stride*4 <= p.cache*3/2 {
-		return ax.n
-	}
-	return max(8*p.phases, roundUp(p.cache/(ax.stride*4), 8))
-}
-
-// split finds, for each strip of lines and each block of each bucket, the lines
-// that touch it: a contiguous range, since the shift is monotone in the line.
-func (v *view) split(ax *axis, q []int, phases, lines int) {
-	next := bucketStarts(q, phases)
-	nb := v.blen / block
-	for r0 := 0; r0 < ax.n; r0 += lines {
-		s := make(strip, phases*nb)
-		for r := r0; r < min(ax.n, r0+lines); r++ {
-			ph, shift := q[r]%phases, q[r]/phases
-			i := int32(next[ph])
-			next[ph]++
-			for b := shift / block; b <= (shift+ax.m-1)/block; b++ {
-				g := &s[ph*nb+b]
-				if g[1] == 0 {
-					g[0] = i
-				}
-				g[1] = i + 1
-			}
-		}
-		v.strips = append(v.strips, s)
-	}
 }
 
 // weights tabulates the footprint at steps places of the bin between two
@@ -328,44 +257,6 @@ func (v *view) countPasses() {
 	}
 }
 
-// group cuts the views of an axis into groups whose buckets fit the cache.
-func (p *plan) group(ax *axis) {
-	for i := 0; i < len(ax.views); {
-		j, used := i, 0
-		for j < len(ax.views) && (j == i || used+p.phases*ax.views[j].blen*4 <= p.cache) {
-			used += p.phases * ax.views[j].blen * 4
-			j++
-		}
-		ax.groups = append(ax.groups, p.makeGroup(ax, i, j))
-		p.bkLen = max(p.bkLen, used/4+2*block)
-		i = j
-	}
-}
-
-func (p *plan) makeGroup(ax *axis, lo, hi int) group {
-	nv := hi - lo
-	g := group{lo: lo, hi: hi, off: make([]int32, ax.n*nv), rng: cover(roundUp(ax.m, block)/block, nv)}
-	pos := 0
-	for i := range nv {
-		v := &ax.views[lo+i]
-		for r, o := range v.phase {
-			g.off[r*nv+i] = int32(pos) + o
-		}
-		v.phase = nil // needed no more
-		pos += p.phases * v.blen
-	}
-	return g
-}
-
-// cover is blocks ranges of all n vectors.
-func cover(blocks, n int) [][2]int32 {
-	rng := make([][2]int32, blocks)
-	for i := range rng {
-		rng[i] = [2]int32{0, int32(n)}
-	}
-	return rng
-}
-
 // finish sizes the work space and makes window starts relative to it: a margin
 // stands before the samples.
 func (p *plan) finish() {
@@ -380,7 +271,6 @@ func (p *plan) finish() {
 		}
 	}
 	p.fineLen = roundUp(p.fineLen+2*p.margin, block)
-	p.passRng = make([][][2]int32, passes+1)
 	for i := range passes {
 		p.passOff = append(p.passOff, int32(i*p.fineLen))
 	}
@@ -389,9 +279,6 @@ func (p *plan) finish() {
 			v := &p.ax[t].views[i]
 			for k := range v.desc {
 				v.desc[k][0] += int32(p.margin)
-			}
-			if p.passRng[v.passes] == nil {
-				p.passRng[v.passes] = cover(p.fineLen/block, v.passes)
 			}
 		}
 	}

@@ -18,6 +18,7 @@ type Projector struct {
 	bk      []float32 // buckets of one group
 	fine    []float32 // interleaved buckets of one view
 	pass    []float32
+	job     [1]job
 	line    []float32
 	sino    []float32 // for Normal, made when first used
 }
@@ -118,19 +119,15 @@ func (p *Projector) project(dst []float32) {
 }
 
 func (p *Projector) projectGroup(ax *axis, g *group, img, dst []float32) {
-	views := ax.views[g.lo:g.hi]
-	for s := range views[0].strips {
-		pos := 0
-		for i := range views {
-			v := &views[i]
-			n := p.phases * v.blen
-			p.kern.gatherSum(p.bk[pos:pos+n], v.strips[s], img, v.off, s > 0)
-			pos += n
+	clear(p.bk[:g.len])
+	for _, jobs := range g.strips {
+		for at := 0; at < g.vecs; at += windowVecs {
+			p.kern.addUp(p.bk, img, jobs, g.lineOff, at, windowVecs, true)
 		}
 	}
 	pos := 0
-	for i := range views {
-		v := &views[i]
+	for i := g.lo; i < g.hi; i++ {
+		v := &ax.views[i]
 		n := p.phases * v.blen
 		p.detect(dst[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins], v, p.bk[pos:pos+n])
 		pos += n

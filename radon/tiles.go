@@ -1,0 +1,123 @@
+package radon
+
+// The sums of the projector are cut so that what they read stays in the L1 cache,
+// where a vector that crosses cache lines costs half of what it does in L2.
+//
+// Forward, a strip of image lines is read by every view of a group before the
+// next strip. The lines of the strip that share a phase are added into their
+// bucket in registers, so that a bucket is loaded and stored once for all of
+// them. Wide strips are read in windows. Backward, a tile of the image stays in
+// L1 while sets of views, whose buckets are read by every line of the tile, are
+// added to it.
+//
+// The figures are the best of a sweep on a core with 48 KB of L1.
+const (
+	stripLines = 48 // image lines of a strip, forward
+	windowVecs = 8  // vectors of its windows
+	tileLines  = 48 // image lines of a tile, backward
+	tileVecs   = 8  // its vectors
+	setViews   = 16 // views of a set
+)
+
+// reach is how far a sum may read beside a line: the displacements in a strip
+// differ by less than a pixel a line, and sums begin and end on whole vectors.
+// Lines share zero margins of that width.
+const reach = stripLines + vec - 2
+
+// job is one sum of the kernels: vecs vectors from dst on get n others, whose
+// distances from dst begin at place list of a list of offsets.
+type job struct{ dst, list, n, vecs int32 }
+
+// group is a run of views whose buckets stay in the L2 cache together.
+type group struct {
+	lo, hi  int
+	len     int     // floats of the buckets
+	vecs    int     // vectors of the widest job
+	lineOff []int32 // for each strip of each bucket of each view: the distances to its lines
+	strips  [][]job // [strip] a job for each bucket that has lines in it
+	sets    []set
+}
+
+// set is a run of views of a group whose buckets stay in the L1 cache.
+type set struct {
+	off  []int32 // [line][view] distance from the line to its bucket
+	jobs []job   // [line]
+}
+
+// group cuts the views of an axis into groups whose buckets fit the cache.
+func (p *plan) group(ax *axis) {
+	for i := 0; i < len(ax.views); {
+		j, used := i, 0
+		for j < len(ax.views) && (j == i || used+p.phases*ax.views[j].blen*4 <= p.cache) {
+			used += p.phases * ax.views[j].blen * 4
+			j++
+		}
+		ax.groups = append(ax.groups, p.makeGroup(ax, i, j))
+		p.bkLen = max(p.bkLen, used/4+2*block)
+		i = j
+	}
+	for i := range ax.views {
+		ax.views[i].q = nil
+	}
+}
+
+func (p *plan) makeGroup(ax *axis, lo, hi int) group {
+	g := group{lo: lo, hi: hi, strips: make([][]job, (ax.n+stripLines-1)/stripLines)}
+	starts := make([]int, hi-lo)
+	for i := range starts {
+		starts[i] = g.len
+		g.forward(ax, &ax.views[lo+i], p.phases)
+		g.len += p.phases * ax.views[lo+i].blen
+	}
+	for i := 0; i < len(starts); i += setViews {
+		j := min(i+setViews, len(starts))
+		g.sets = append(g.sets, makeSet(ax, ax.views[lo+i:lo+j], starts[i:j], p.phases))
+	}
+	return g
+}
+
+// forward adds the jobs of a view whose buckets begin at g.len.
+func (g *group) forward(ax *axis, v *view, phases int) {
+	for s := range g.strips {
+		r0, r1 := s*stripLines, min(ax.n, (s+1)*stripLines)
+		for ph := range phases {
+			g.bucket(ax, v, s, r0, r1, ph, phases)
+		}
+	}
+}
+
+// bucket adds the job of the lines of one phase in strip s.
+func (g *group) bucket(ax *axis, v *view, s, r0, r1, ph, phases int) {
+	at, first := g.len+ph*v.blen, len(g.lineOff)
+	lo, hi := v.blen, 0
+	for r := r0; r < r1; r++ {
+		if d := v.q[r]; d%phases == ph {
+			lo, hi = min(lo, d/phases), max(hi, d/phases)
+			g.lineOff = append(g.lineOff, int32(ax.at(r)-d/phases-at))
+		}
+	}
+	n := len(g.lineOff) - first
+	if n == 0 {
+		return
+	}
+	lo = lo / vec * vec
+	vecs := roundUp(hi+ax.m-lo, vec) / vec
+	g.vecs = max(g.vecs, vecs)
+	g.strips[s] = append(g.strips[s], job{int32(at + lo), int32(first), int32(n), int32(vecs)})
+}
+
+// at is where line r begins in the padded image.
+func (ax *axis) at(r int) int { return lead + r*ax.stride }
+
+func makeSet(ax *axis, views []view, starts []int, phases int) set {
+	var s set
+	vecs := roundUp(ax.m, vec) / vec
+	for r := range ax.n {
+		s.jobs = append(s.jobs, job{int32(ax.at(r)), int32(len(s.off)), int32(len(views)), int32(vecs)})
+		for i := range views {
+			v := &views[i]
+			s.off = append(s.off, int32(starts[i]+v.q[r]%phases*v.blen+v.q[r]/phases-ax.at(r)))
+		}
+	}
+	return s
+}
