@@ -3,7 +3,7 @@ GO ?= go
 PYTHON ?= python3
 ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation bench-peers
+.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation bench-peers variants compare-python
 
 build: ctrecon
 
@@ -53,6 +53,14 @@ bench-peers: build .venv/peers.done
 # The choices of resample one by one (an hour and more): make ablation CTDATA=path
 ablation: build ort
 	sh docs/ablate.sh $(CTDATA)
+
+# Other numbers of views, arcs, detectors and noise with the same settings: make variants CTDATA=path
+variants: build ort
+	sh docs/variants.sh $(CTDATA)
+
+# The same sampler in Python and here on the same slices and weights: make compare-python CTDATA=path RUN=path
+compare-python: build ort
+	sh docs/python.sh $(CTDATA) $(RUN)
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/...

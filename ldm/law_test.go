@@ -22,7 +22,7 @@ type design struct {
 // rowOf is the design of the tables: 20 levels from 2 to -8, the error variance
 // as measured.
 func rowOf(change func(*design)) design {
-	d := design{where: latent, Options: Options{Steps: 20, Start: 2, End: -8, Perturb: 1, Eta: 1, R2Scale: 1}}
+	d := design{where: latent, Options: Options{Steps: 20, Start: 2, End: -8, Perturb: 1, Eta: 1, R2Scale: 1, EndScale: 1}}
 	if change != nil {
 		change(&d)
 	}
@@ -91,12 +91,13 @@ func (t *toy) tweedie(l float64) *mat.Dense {
 	return diag(w)
 }
 
-// end is the law of the latent after the last refinement in pixels, which adds no
-// noise. It needs D = I, for else the image leaves the decoder's range.
+// end is the law of the latent after the last refinement in pixels, which adds at
+// most noise of the data. It needs D = I, for else the image leaves the decoder's range.
 func (t *toy) end(s law, d design) law {
+	noise := square(d.EndPerturb * t.sigma)
 	d.Perturb = 0
-	p, q, c := t.consistency(d, mean(t.errors(d.End))*d.R2Scale, nil)
-	return s.step(p, q, c)
+	p, q, _ := t.consistency(d, mean(t.errors(d.End))*d.EndScale, nil)
+	return s.step(p, q, scaled(noise, mul(q, q.T())))
 }
 
 // ratios compare a law with the posterior N(Gp y, Vp): the error of the mean of

@@ -31,6 +31,9 @@ type Options struct {
 	Tol        float64
 	EndIters   int // of the final pixel refinement, 0 leaves it out
 	EndTol     float64
+	EndScale   float64 // R2Scale of that refinement
+	EndPerturb float64 // Perturb of that refinement: a draw of the data's noise, which keeps a sample from fitting the one that was measured
+	EndChi2    float64 // EndScale grows until the chi-square is not above, for what the decoder cannot hold; 0 = it stays
 
 	// Plain encodes the result of the data step itself, not its difference to what
 	// the step started from.
@@ -41,7 +44,7 @@ type Options struct {
 
 // DefaultOptions are the settings chosen on held-out slices.
 func DefaultOptions() Options {
-	return Options{Steps: 20, Start: 2, End: -7, Samples: 4, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, Mirror: true}
+	return Options{Steps: 20, Start: 2, End: -7, Samples: 4, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, EndScale: 0.2, EndPerturb: 1, EndChi2: 1.1, Mirror: true}
 }
 
 // Resampler draws samples of one slice. It keeps its work space between calls.
@@ -106,8 +109,30 @@ func (r *Resampler) Sample(ctx context.Context, u []float32, data DataTerm, warm
 		copy(u, r.xt)
 		return nil
 	}
+	return r.refine(ctx, u, data, stream(uint32(3*len(levels))))
+}
+
+// endFactor and endTries are the growth of EndScale and how often it grows.
+const (
+	endFactor = 4
+	endTries  = 6
+)
+
+// refine writes the decoded image after a last data step in pixels.
+func (r *Resampler) refine(ctx context.Context, u []float32, data DataTerm, noise ct.Stream) error {
 	r2, _ := r.Table.At(r.Opt.End)
-	return data.Solve(ctx, u, r.xt, nil, r2*r.Opt.R2Scale, r.Opt.EndTol, r.Opt.EndIters)
+	r2 *= r.Opt.EndScale
+	dy := r.dataNoise(r.Opt.EndPerturb, noise)
+	for try := 0; ; try++ {
+		if err := data.Solve(ctx, r.x, r.xt, dy, r2, r.Opt.EndTol, r.Opt.EndIters); err != nil {
+			return err
+		}
+		if r.Opt.EndChi2 == 0 || try == endTries || data.Chi2(r.x) <= r.Opt.EndChi2 {
+			copy(u, r.x)
+			return nil
+		}
+		r2 *= endFactor
+	}
 }
 
 // estimate sets z0 to Tweedie's posterior mean of the latent at level l.
@@ -128,18 +153,13 @@ func (r *Resampler) estimate(ctx context.Context, l float64, cond *Condition) er
 // Yuille 2010). Encoding the difference cancels the autoencoder's own error.
 func (r *Resampler) consistent(ctx context.Context, data DataTerm, r2, rz2 float64, zs, ys ct.Stream) error {
 	copy(r.zt, r.z0)
-	var dy []float32
 	if p := r.Opt.Perturb; p > 0 {
 		zs.Normals(r.noise, 0)
 		for i, n := range r.noise {
 			r.zt[i] += float32(p*math.Sqrt(rz2)) * n
 		}
-		dy = r.dy
-		ys.Normals(dy, 0)
-		for i := range dy {
-			dy[i] *= float32(p)
-		}
 	}
+	dy := r.dataNoise(r.Opt.Perturb, ys)
 	if err := r.Model.Decode(ctx, r.xt, r.zt); err != nil {
 		return err
 	}
@@ -158,6 +178,18 @@ func (r *Resampler) consistent(ctx context.Context, data DataTerm, r2, rz2 float
 		r.zy[i] += r.zt[i] - r.noise[i]
 	}
 	return nil
+}
+
+// dataNoise is p times a draw of the data's noise, in units of it; nil for p = 0.
+func (r *Resampler) dataNoise(p float64, s ct.Stream) []float32 {
+	if p == 0 {
+		return nil
+	}
+	s.Normals(r.dy, 0)
+	for i := range r.dy {
+		r.dy[i] *= float32(p)
+	}
+	return r.dy
 }
 
 // renoise sets z to zy at level to; eta is the share of fresh noise, the rest is

@@ -79,6 +79,8 @@ func TestEveryOptionCounts(t *testing.T) {
 		"perturb": func(o *Options) { o.Perturb = 0.5 },
 		"eta":     func(o *Options) { o.Eta = 0.85 },
 		"r2":      func(o *Options) { o.R2Scale = 1 },
+		"end r2":  func(o *Options) { o.EndScale = 3 },
+		"end p":   func(o *Options) { o.EndPerturb = 0 },
 	} {
 		opt := DefaultOptions()
 		change(&opt)
@@ -176,7 +178,7 @@ func trace(s *slice, fbp []float32, fail int) (*tracer, error) {
 // the condition, the scaled error variance and the options.
 func TestCalls(t *testing.T) {
 	opt := DefaultOptions()
-	opt.Steps = 4
+	opt.Steps, opt.EndChi2 = 4, 0
 	levels := Levels(opt.Start, opt.End, opt.Steps)
 	for _, tt := range []struct {
 		name    string
@@ -206,7 +208,7 @@ func TestCalls(t *testing.T) {
 				call{what: "solve", r2: 3 * r2, tol: 1e-2, iters: 30, drawn: tt.perturb > 0}, call{what: "encode"}, call{what: "encode"})
 		}
 		end, _ := s.r.Table.At(opt.End)
-		want = append(want, call{what: "decode"}, call{what: "solve", r2: 3 * end, tol: 1e-3, iters: 60})
+		want = append(want, call{what: "decode"}, call{what: "solve", r2: opt.EndScale * end, tol: 1e-3, iters: 60, drawn: opt.EndPerturb > 0})
 		if len(tr.calls) != len(want) {
 			t.Fatalf("%s: %d calls, want %d", tt.name, len(tr.calls), len(want))
 		}
@@ -225,6 +227,46 @@ func describe(c call) string {
 	}
 	c.cond = nil
 	return fmt.Sprintf("%+v, condition %s", c, cond)
+}
+
+// TestEndChi2: where the decoded image does not fit the data, the last step gives
+// them more weight until it does, and no more often than it must.
+func TestEndChi2(t *testing.T) {
+	for _, tt := range []struct {
+		limit  float64
+		solves int // of the last step
+	}{{0, 1}, {1e9, 1}, {1.1, 5}, {1e-9, 1 + endTries}} {
+		opt := DefaultOptions()
+		opt.Steps, opt.EndChi2, opt.EndPerturb, opt.EndScale = 3, tt.limit, 0, 67
+		s := newSlice(33, opt)
+		d := s.data.(*points)
+		for i, g := range d.gain {
+			d.y[i] = 1.2 * g / unit // the decoder ends at 1
+		}
+		tr, err := trace(s, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r2 []float64
+		for _, c := range tr.calls {
+			if c.what == "solve" && c.tol == opt.EndTol {
+				r2 = append(r2, c.r2)
+			}
+		}
+		chi2 := s.data.Chi2(s.u)
+		t.Logf("limit %g: r2 %g, chi-square %g", tt.limit, r2, chi2)
+		if len(r2) != tt.solves {
+			t.Errorf("limit %g: %d last solves, want %d", tt.limit, len(r2), tt.solves)
+		}
+		for i := 1; i < len(r2); i++ {
+			if r2[i] != endFactor*r2[i-1] {
+				t.Errorf("limit %g: r2 %g", tt.limit, r2)
+			}
+		}
+		if enough := chi2 <= tt.limit; enough != (tt.limit >= 1) {
+			t.Errorf("limit %g: chi-square %g", tt.limit, chi2)
+		}
+	}
 }
 
 // TestCancel: whichever call sees the context end first, Sample returns its error,
@@ -268,8 +310,8 @@ func TestStreams(t *testing.T) {
 	if err := s.r.Sample(context.Background(), s.u, s.data, s.warm, nil, stream, nil); err != nil {
 		t.Fatal(err)
 	}
-	if want := 1 + 3*opt.Steps - 1; len(seen) != want {
-		t.Errorf("%d streams, want %d: one to start, three a step but the last, which adds no noise", len(seen), want)
+	if want := 1 + 3*opt.Steps - 1 + 1; len(seen) != want {
+		t.Errorf("%d streams, want %d: one to start, three a step but the last, which adds no noise, one to end", len(seen), want)
 	}
 	for step, n := range seen {
 		if n != 1 {

@@ -19,6 +19,7 @@ import (
 // modelFlags belong to every command that reconstructs.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.Float64Flag{Name: "tv-weight", Usage: "`WEIGHT` of total variation (default: views/12.5, at least 1)"},
 		&cli.StringFlag{Name: "model", Usage: "bundle, a folder or ZIP, at `PATH` (default: the built-in one)", Category: catModel},
 		&cli.StringFlag{Name: "device", Usage: "`auto`, cpu, cuda or cuda:N", Value: "auto", Category: catModel},
 		&cli.IntFlag{Name: "samples", Usage: "average `K` samples (default: 4)", Category: catModel},
@@ -32,6 +33,9 @@ func modelFlags() []cli.Flag {
 // modelOptions reads the flags, and opens what they name when a method needs it.
 func modelOptions(c *cli.Context, methods []string) (recon.Options, *report.Model, error) {
 	o := recon.Options{Samples: c.Int("samples"), Steps: c.Int("steps"), Compat: c.String("compat"), Set: c.StringSlice("set"), Unconditional: c.Bool("unconditional")}
+	if o.TVWeight = c.Float64("tv-weight"); !(o.TVWeight >= 0 && o.TVWeight <= 1e6) {
+		return o, nil, usagef("--tv-weight %g: a positive number up to a million", o.TVWeight)
+	}
 	if o.Samples < 0 || o.Samples > 1000 || o.Steps < 0 || o.Steps > 1000 {
 		return o, nil, usagef("--samples %d --steps %d: 1 to 1000 are possible", o.Samples, o.Steps)
 	}

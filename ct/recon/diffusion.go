@@ -108,7 +108,8 @@ func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Res
 func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (fbp, warm []float32, err error) {
 	fbp, warm = make([]float32, job.Grid.Len()), make([]float32, job.Grid.Len())
 	m.f.reconstruct(fbp, job.Sino)
-	o := solve.TVOptions{Lambda: tvLambda, Scale: job.MuWater, MaxIter: tvIterations}
+	o := solve.TVOptions{Scale: job.MuWater}
+	o.Lambda, o.MaxIter = m.bundle.StartTV()
 	if _, err := m.tv.Solve(ctx, warm, whiten(&job.Sino, m.w), o); err != nil {
 		return nil, nil, err
 	}

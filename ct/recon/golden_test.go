@@ -48,7 +48,7 @@ func TestAgainstReference(t *testing.T) {
 	grid := ct.Square(64, 1.5)
 	s := ct.Sinogram{Geometry: ct.Uniform(25, 95, 1.5), Data: golden(t, "sino"), Noise: ct.Noise{Sigma: 0.01, Source: "given"}}
 	for name, w := range want {
-		m, err := New(name, Options{})
+		m, err := New(name, Options{TVWeight: 1}) // the protocol's
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,8 +2,8 @@ package recon
 
 import "ctrecon/ldm/models"
 
-// Options of the methods that use a model; the others ignore them. The zero
-// value means the defaults.
+// Options of the methods. The zero value means the defaults; all but TVWeight
+// belong to methods that use a model.
 type Options struct {
 	Model   *models.Bundle // nil: the built-in one
 	Device  string         // "cpu", "cuda:N"; "" = cpu
@@ -13,6 +13,8 @@ type Options struct {
 	Set     []string       // of resample: "name=value", see Tune
 	Rival   *Rival         // of the methods of RivalNames
 	Compat  string         // of resample-paper: "paper", "code", "" = the corrected default
+
+	TVWeight float64 // of the method tv; 0 follows the number of views
 
 	Unconditional bool // the network is told nothing but its noisy latent
 }

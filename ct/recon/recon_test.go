@@ -67,6 +67,28 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestTVWeight: with many noisy views TV's own weight holds the noise down, which
+// the weight of few views does not.
+func TestTVWeight(t *testing.T) {
+	job, truth := thorax(t, 240, 0.03)
+	psnr := func(o Options) float64 {
+		m, err := New("tv", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := m.Reconstruct(t.Context(), job, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hu := make([]float32, len(truth))
+		ct.ImageToHU(hu, r.Image.Pix, ct.MuWater)
+		return metrics.PSNR(hu, truth)
+	}
+	if own, few := psnr(Options{}), psnr(Options{TVWeight: 1}); own < few+1 {
+		t.Errorf("%.2f dB by its own weight, %.2f dB with weight 1", own, few)
+	}
+}
+
 // TestWorkers: the same bits with one and three workers.
 func TestWorkers(t *testing.T) {
 	job, _ := thorax(t, 12, 0.01)

@@ -22,7 +22,7 @@ var registry = []Info{
 	{"cgls", "CGLS", "least squares by conjugate gradients, stopped at the noise level", "Hestenes and Stiefel 1952; Bjorck 1996", false, func(Options) Method { return &cgls{} }},
 	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", false, func(Options) Method { return &sirt{} }},
 	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", false, func(Options) Method { return &tikhonov{} }},
-	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", false, func(Options) Method { return &tv{} }},
+	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", false, func(o Options) Method { return &tv{lambda: o.TVWeight} }},
 	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", true, func(o Options) Method { return newDiffusion("resample", o) }},
 	{"resample-paper", "ReSample (paper)", "ReSample as published, one sample, unconditional", "Song et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("resample-paper", o) }},
 	{"latent-dps", "Latent-DPS", "posterior sampling by gradients through network and decoder", "Chung et al., ICLR 2023; Song et al. 2024", true, func(o Options) Method { return newDiffusion("latent-dps", o) }},

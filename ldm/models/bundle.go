@@ -49,7 +49,9 @@ type Bundle struct {
 			MuWater float64 `json:"mu_water_per_mm"`
 		} `json:"cond"`
 		Start *struct {
-			Kind string `json:"kind"`
+			Kind       string  `json:"kind"`
+			Weight     float64 `json:"weight"`
+			Iterations int     `json:"iterations"`
 		} `json:"start"`
 	} `json:"conditioning"`
 	Sampler struct {
@@ -260,6 +262,18 @@ func (b *Bundle) Floor() float64 {
 		return q[0]
 	}
 	return 0
+}
+
+// StartTV are the weight and the iterations of the TV image that the network was
+// trained with, or that a sampler of a network without one starts from.
+func (b *Bundle) StartTV() (lambda float64, iterations int) {
+	lambda, iterations = 1, 300
+	if b.takesStart() {
+		if s := b.Conditioning.Start; s.Weight > 0 && s.Iterations > 0 {
+			lambda, iterations = s.Weight, s.Iterations
+		}
+	}
+	return lambda, iterations
 }
 
 // takesStart says whether the network takes the latent of the warm start too.

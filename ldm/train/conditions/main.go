@@ -60,7 +60,8 @@ func run(jobs, slices, results string, size, workers int) error {
 	p := planner{size: size, meters: map[int]*meter{}}
 	n := int64(size * size * 4)
 	err = recon.Run(context.Background(), recon.Job{
-		Slices: len(list), Methods: methods, Workers: workers,
+		Options: recon.Options{TVWeight: 1}, // what the bundle says of its start
+		Slices:  len(list), Methods: methods, Workers: workers,
 		Source: func(i int) (recon.Slice, error) {
 			hu := make([]float32, size*size)
 			if err := binary.Read(io.NewSectionReader(in, int64(i)*n, n), binary.LittleEndian, hu); err != nil {
