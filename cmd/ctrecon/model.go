@@ -19,7 +19,7 @@ import (
 // modelFlags belong to every command that reconstructs.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "tv-weight", Usage: "`WEIGHT` of total variation (default: views/12.5, at least 1)"},
+		&cli.Float64Flag{Name: "tv-weight", Usage: "`WEIGHT` of total variation (default: views/12.5, at least 1)", Category: catJob},
 		&cli.StringFlag{Name: "model", Usage: "bundle, a folder or ZIP, at `PATH` (default: the built-in one)", Category: catModel},
 		&cli.StringFlag{Name: "device", Usage: "`auto`, cpu, cuda or cuda:N", Value: "auto", Category: catModel},
 		&cli.IntFlag{Name: "samples", Usage: "average `K` samples (default: 4)", Category: catModel},
