@@ -127,20 +127,25 @@ func (j *jpegLS) gradient(d int32) int {
 	return 4 * sign
 }
 
-// regular decodes a pixel in context q from its neighbours (T.87 A.4 to A.6).
-func (j *jpegLS) regular(q int, a, b, c int32, r *lsReader) int32 {
-	sign := int32(1)
+// predict is the context, its sign and the prediction of a pixel (T.87 A.4).
+func (j *jpegLS) predict(q int, a, b, c int32) (s *lsContext, sign, p int32) {
+	sign = 1
 	if q < 0 {
 		q, sign = -q, -1
 	}
-	s := &j.contexts[q]
-	p := a + b - c
+	s = &j.contexts[q]
+	p = a + b - c
 	if c >= max(a, b) {
 		p = min(a, b)
 	} else if c <= min(a, b) {
 		p = max(a, b)
 	}
-	p = min(max(p+sign*s.c, 0), int32(j.maxval))
+	return s, sign, min(max(p+sign*s.c, 0), int32(j.maxval))
+}
+
+// regular decodes a pixel in context q from its neighbours (T.87 A.4 to A.6).
+func (j *jpegLS) regular(q int, a, b, c int32, r *lsReader) int32 {
+	s, sign, p := j.predict(q, a, b, c)
 	k := s.golomb(s.a)
 	m := int32(r.golomb(k, j.limit, j.errorBits))
 	e := m>>1 ^ -(m & 1)
@@ -206,16 +211,22 @@ func (j *jpegLS) runLength(left int, r *lsReader) int {
 	return n + r.take(runOrder[j.run])
 }
 
-// interruption decodes the pixel after a run (T.87 A.7.2).
-func (j *jpegLS) interruption(a, b int32, r *lsReader) int32 {
-	p, sign, kind := b, int32(1), int32(0)
+// interrupted is the context and the prediction of the pixel after a run; kind is 1
+// where its neighbours are equal.
+func (j *jpegLS) interrupted(a, b int32) (s *lsContext, sign, p, kind int32) {
+	p, sign, kind = b, 1, 0
 	switch d := int(a - b); {
 	case max(d, -d) <= j.near:
 		p, kind = a, 1
 	case d > 0:
 		sign = -1
 	}
-	s := &j.runs[kind]
+	return &j.runs[kind], sign, p, kind
+}
+
+// interruption decodes the pixel after a run (T.87 A.7.2).
+func (j *jpegLS) interruption(a, b int32, r *lsReader) int32 {
+	s, sign, p, kind := j.interrupted(a, b)
 	k := s.golomb(s.a + kind*(s.n>>1))
 	m := int32(r.golomb(k, j.limit-runOrder[j.run]-1, j.errorBits))
 	t := m + kind
@@ -223,13 +234,18 @@ func (j *jpegLS) interruption(a, b int32, r *lsReader) int32 {
 	if (k != 0 || 2*s.b >= s.n) == (t&1 == 1) {
 		e = -e
 	}
+	s.interrupt(e, m, kind, int32(j.reset))
+	return j.restore(p, sign*e)
+}
+
+// interrupt learns from the error e of an interruption, coded as m.
+func (s *lsContext) interrupt(e, m, kind, reset int32) {
 	if e < 0 {
 		s.b++
 	}
 	s.a += (m + 1 - kind) >> 1
-	if s.n == int32(j.reset) {
+	if s.n == reset {
 		s.a, s.b, s.n = s.a>>1, s.b>>1, s.n>>1
 	}
 	s.n++
-	return j.restore(p, sign*e)
 }
