@@ -97,21 +97,11 @@ func (p *Projector) undetect(bk []float32, v *view, src []float32) {
 		clear(bk)
 		return
 	}
-	line := p.line[:len(v.desc)]
-	if !v.flip {
-		copy(line, src[v.k0:v.k0+v.n])
-	} else {
-		last := len(src) - 1 - v.k0
-		for i := range v.n {
-			line[i] = src[last-i]
-		}
-	}
-	clear(line[v.n:])
 	n := roundUp(p.margin+len(bk), block)
 	for i := range v.passes {
 		clear(p.pass[i*p.fineLen : i*p.fineLen+n])
 	}
-	p.kern.spread(p.pass, p.fineLen, v.passes, line[:v.n], v.desc, v.w, v.taps)
+	p.kern.spread(p.pass, p.fineLen, v.passes, src[v.k0:v.k0+v.n], v.desc, v.w, v.taps)
 	p.job[0] = job{0, 0, int32(v.passes), int32(n / vec)}
 	p.kern.addUp(p.fine, p.pass, p.job[:], p.passOff, 0, n/vec, false)
 	p.kern.deinterleave(bk, p.fine[p.margin:p.margin+len(bk)], p.phases, v.blen)

@@ -13,6 +13,9 @@ const block = 32
 // vec is a vector of the sums: 16 floats, a cache line.
 const vec = 16
 
+// descPad is what the number of windows of a view is padded to.
+const descPad = 16
+
 // kernel is one implementation of the inner loops; the zero value is portable.
 type kernel int
 
@@ -47,6 +50,14 @@ func kernelByName(name string) (kernel, error) {
 		}
 	}
 	return 0, fmt.Errorf("radon: kernel %q is not available here (%s)", name, strings.Join(Kernels(), ", "))
+}
+
+// tapUnit is what the length of a window is a multiple of.
+func (k kernel) tapUnit() int {
+	if k == kernelGo {
+		return 4
+	}
+	return 16
 }
 
 // alloc returns n zero floats that start on a cache line.

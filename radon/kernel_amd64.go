@@ -41,10 +41,14 @@ func interleave4(dst, src *float32, n0 int)
 //go:noescape
 func deinterleave4(dst, src *float32, n0 int)
 
-// transpose8 handles one 8 x 8 tile; strides in floats.
+// transpose8 handles a column of tiles of 8 x 8, transpose16 of 16 x 16; strides
+// in floats.
 //
 //go:noescape
 func transpose8(dst *float32, ds int, src *float32, ss int, n int, add int)
+
+//go:noescape
+func transpose16(dst *float32, ds int, src *float32, ss int, n int, add int)
 
 //go:noescape
 func tapSum256(dst *float32, nblk int, base, coef *float32, n int)
@@ -74,7 +78,7 @@ func (k kernel) addUp(dst, base []float32, jobs []job, off []int32, first, width
 
 func (k kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps int) {
 	n := len(desc)
-	if k == kernelGo || n == 0 || n%4 != 0 {
+	if k == kernelGo || n == 0 || n%descPad != 0 {
 		resampleGo(dst, g, desc, w, taps)
 		return
 	}
@@ -115,20 +119,25 @@ func (k kernel) deinterleave(dst, src []float32, p, n0 int) {
 }
 
 func (k kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add bool) {
-	w8, h8 := w&^7, h&^7
-	if k == kernelGo || w8 == 0 || h8 == 0 {
+	tile := [...]int{kernelGo: 1, kernelAVX2: 8, kernelAVX512: 16}[k]
+	if k == kernelGo || w < tile || h < tile {
 		transposeGo(dst, ds, src, w, h, ss, add)
 		return
 	}
 	_, _ = dst[(w-1)*ds+h-1], src[(h-1)*ss+w-1]
-	for c := 0; c < w8; c += 8 {
-		transpose8(&dst[c*ds], ds, &src[c], ss, h8/8, b2i(add))
+	wt, ht := w/tile*tile, h/tile*tile
+	for c := 0; c < wt; c += tile {
+		if k == kernelAVX512 {
+			transpose16(&dst[c*ds], ds, &src[c], ss, ht/tile, b2i(add))
+		} else {
+			transpose8(&dst[c*ds], ds, &src[c], ss, ht/tile, b2i(add))
+		}
 	}
-	if w8 < w {
-		transposeGo(dst[w8*ds:], ds, src[w8:], w-w8, h, ss, add)
+	if wt < w {
+		transposeGo(dst[wt*ds:], ds, src[wt:], w-wt, h, ss, add)
 	}
-	if h8 < h {
-		transposeGo(dst[h8:], ds, src[h8*ss:], w8, h-h8, ss, add)
+	if ht < h {
+		transposeGo(dst[ht:], ds, src[ht*ss:], wt, h-ht, ss, add)
 	}
 }
 

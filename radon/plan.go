@@ -3,6 +3,7 @@ package radon
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"ctrecon/ct"
 )
@@ -59,11 +60,10 @@ type axis struct {
 // view is the plan of one angle.
 type view struct {
 	index  int        // which view of the sinogram
-	flip   bool       // the detector runs against the main axis
 	blen   int        // floats of a bucket, a multiple of block
 	q      []int      // displacement of each line in 1/phases pixel; kept until the groups are made
-	k0, n  int        // first bin that sees the image (in flipped order), and how many do
-	desc   [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of 4
+	k0, n  int        // first bin that sees the image, and how many do
+	desc   [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of descPad
 	w      []float32  // steps+1 rows of taps weights, the last row zero
 	taps   int
 	passes int // interleaved passes of the adjoint, so that windows of one pass do not overlap
@@ -142,7 +142,7 @@ func (ax *axis) size(m, n int) {
 }
 
 // padded is the length of the padded image.
-func (ax *axis) padded() int { return ax.n*ax.stride + 2*lead }
+func (ax *axis) padded() int { return ax.n*ax.stride + 2*lead + vec }
 
 // planViews makes the plan of every view, in the axis that its rays cross more
 // steeply.
@@ -169,8 +169,8 @@ func sincos(deg float64) (sin, cos float64) {
 // (bins).
 func (p *plan) planView(ax *axis, index int, a, b, u0 float64) view {
 	v := view{index: index}
-	if a < 0 {
-		v.flip = true
+	flip := a < 0 // the detector runs against the main axis
+	if flip {
 		a, b, u0 = -a, -b, float64(p.geo.Bins-1)-u0
 	}
 	tau := b / a
@@ -184,6 +184,13 @@ func (p *plan) planView(ax *axis, index int, a, b, u0 float64) view {
 	v.weights(p, step, a, math.Abs(b))
 	v.windows(p, step, u0+a*tmin-step*mean, p.phases*(ax.m-1)+qmax)
 	v.countPasses()
+	if flip {
+		v.k0 = p.geo.Bins - v.k0 - v.n
+		slices.Reverse(v.desc)
+	}
+	for len(v.desc)%descPad != 0 {
+		v.desc = append(v.desc, [2]int32{0, int32(p.steps * v.taps)})
+	}
 	return v
 }
 
@@ -203,7 +210,7 @@ func quantise(n, phases int, tau, tmin float64) (q []int, mean float64) {
 // samples. A window has taps samples.
 func (v *view) weights(p *plan, step, a, b float64) {
 	h, half := p.foot.shape(a, b, p.grid.DX*p.grid.DY, p.geo.BinSize)
-	v.taps = roundUp(int(math.Ceil(2*half/step))+1, 16)
+	v.taps = roundUp(int(math.Ceil(2*half/step))+1, p.kern.tapUnit())
 	v.w = alloc((p.steps + 1) * v.taps)
 	centre := float64(v.taps-1) / 2
 	for i := range p.steps {
@@ -222,7 +229,7 @@ func (v *view) windows(p *plan, step, f0 float64, last int) {
 	hi := min(p.geo.Bins-1, int(math.Ceil(f0+step*float64(last)+half)))
 	centre := float64(v.taps-1) / 2
 	v.k0 = lo
-	v.desc = make([][2]int32, 0, roundUp(max(0, hi-lo+1), 4))
+	v.desc = make([][2]int32, 0, roundUp(max(0, hi-lo+1), descPad))
 	for k := lo; k <= hi; k++ {
 		x := (float64(k)-f0)/step - centre + 0.5
 		j := int(math.Floor(x))
@@ -238,9 +245,6 @@ func (v *view) windows(p *plan, step, f0 float64, last int) {
 		}
 		v.desc = append(v.desc, [2]int32{int32(j), int32(f * v.taps)})
 		v.n++
-	}
-	for len(v.desc)%4 != 0 {
-		v.desc = append(v.desc, [2]int32{0, int32(p.steps * v.taps)})
 	}
 }
 

@@ -55,7 +55,7 @@ func (p *plan) projector(forward bool) *Projector {
 		forward: forward,
 		bk:      alloc(p.bkLen),
 		fine:    alloc(p.fineLen),
-		pass:    alloc(p.fineLen * len(p.passOff)),
+		pass:    alloc(p.fineLen*len(p.passOff) + vec),
 		line:    alloc(p.lineLen + 16),
 	}
 	for t := range p.ax {
@@ -119,10 +119,12 @@ func (p *Projector) project(dst []float32) {
 }
 
 func (p *Projector) projectGroup(ax *axis, g *group, img, dst []float32) {
-	clear(p.bk[:g.len])
-	for _, jobs := range g.strips {
+	for _, r := range g.rest {
+		clear(p.bk[r[0]:r[1]])
+	}
+	for s, jobs := range g.strips {
 		for at := 0; at < g.vecs; at += windowVecs {
-			p.kern.addUp(p.bk, img, jobs, g.lineOff, at, windowVecs, true)
+			p.kern.addUp(p.bk, img, jobs, g.lineOff, at, windowVecs, s > 0)
 		}
 	}
 	pos := 0
@@ -145,16 +147,7 @@ func (p *Projector) detect(dst []float32, v *view, bk []float32) {
 	clear(fine[len(bk) : len(bk)+p.margin])
 	line := p.line[:len(v.desc)]
 	p.kern.resample(line, p.fine, v.desc, v.w, v.taps)
-	if !v.flip {
-		clear(dst[:v.k0])
-		copy(dst[v.k0:], line[:v.n])
-		clear(dst[v.k0+v.n:])
-		return
-	}
-	last := len(dst) - 1 - v.k0
-	clear(dst[last+1:])
-	for i, y := range line[:v.n] {
-		dst[last-i] = y
-	}
-	clear(dst[:last+1-v.n])
+	clear(dst[:v.k0])
+	copy(dst[v.k0:], line[:v.n])
+	clear(dst[v.k0+v.n:])
 }

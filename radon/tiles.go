@@ -12,8 +12,8 @@ package radon
 //
 // The figures are the best of a sweep on a core with 48 KB of L1.
 const (
-	stripLines = 48 // image lines of a strip, forward
-	windowVecs = 8  // vectors of its windows
+	stripLines = 28 // image lines of a strip, forward
+	windowVecs = 20 // vectors of its windows
 	tileLines  = 48 // image lines of a tile, backward
 	tileVecs   = 8  // its vectors
 	setViews   = 16 // views of a set
@@ -31,10 +31,11 @@ type job struct{ dst, list, n, vecs int32 }
 // group is a run of views whose buckets stay in the L2 cache together.
 type group struct {
 	lo, hi  int
-	len     int     // floats of the buckets
-	vecs    int     // vectors of the widest job
-	lineOff []int32 // for each strip of each bucket of each view: the distances to its lines
-	strips  [][]job // [strip] a job for each bucket that has lines in it
+	len     int        // floats of the buckets
+	vecs    int        // vectors of the widest job
+	lineOff []int32    // for each strip of each bucket of each view: the distances to its lines
+	strips  [][]job    // [strip] a job for each bucket that has lines in it
+	rest    [][2]int32 // parts of the buckets that the first strip does not reach
 	sets    []set
 }
 
@@ -98,12 +99,31 @@ func (g *group) bucket(ax *axis, v *view, s, r0, r1, ph, phases int) {
 	}
 	n := len(g.lineOff) - first
 	if n == 0 {
+		if s == 0 {
+			g.clearLater(at, at+v.blen)
+		}
 		return
 	}
 	lo = lo / vec * vec
 	vecs := roundUp(hi+ax.m-lo, vec) / vec
+	if s == 0 {
+		g.clearLater(at, at+lo)
+		g.clearLater(at+lo+vecs*vec, at+v.blen)
+	}
 	g.vecs = max(g.vecs, vecs)
 	g.strips[s] = append(g.strips[s], job{int32(at + lo), int32(first), int32(n), int32(vecs)})
+}
+
+// clearLater adds floats lo to hi to the rest.
+func (g *group) clearLater(lo, hi int) {
+	n := len(g.rest)
+	switch {
+	case lo == hi:
+	case n > 0 && int(g.rest[n-1][1]) == lo:
+		g.rest[n-1][1] = int32(hi)
+	default:
+		g.rest = append(g.rest, [2]int32{int32(lo), int32(hi)})
+	}
 }
 
 // at is where line r begins in the padded image.

@@ -140,7 +140,8 @@ func (p *spot) turns(b float64, from, to int, f func(i int, t float64)) {
 }
 
 // Rebin makes the sinogram of the slice at z mm. Bins that no ray saw have Sigma
-// +Inf; Sigma holds the deviations where the scan knows its photons.
+// +Inf. Where the scan knows its photons, Sigma holds the deviation of every datum:
+// of a mean of interpolated rays, as if neighbouring data were independent.
 func (r *Rebinner) Rebin(z float64, target ct.Geometry) (ct.Sinogram, error) {
 	if err := target.Check(); err != nil {
 		return ct.Sinogram{}, err
@@ -162,12 +163,37 @@ func (r *Rebinner) Rebin(z float64, target ct.Geometry) (ct.Sinogram, error) {
 			out.add(v, opposite, c)
 		}
 	}
-	s, live := out.sinogram(r.scan.Photons != nil)
-	if live == 0 {
+	s := out.sinogram()
+	if s.Live() == 0 {
 		lo, hi := r.Range()
 		return s, fmt.Errorf("slice at %.4g mm: no ray of the scan sees it; %.4g to %.4g mm are measured", z, lo, hi)
 	}
+	r.level(&s)
 	return s, nil
+}
+
+// counted says whether deviations come from photons.
+func (r *Rebinner) counted() bool { return r.scan.Photons != nil && !r.scan.Noise.Known() }
+
+// level settles the deviations where photons do not say them.
+func (r *Rebinner) level(s *ct.Sinogram) {
+	if r.counted() {
+		s.Noise.Source = "photon statistics"
+		return
+	}
+	s.Noise = r.scan.Noise
+	if s.Live() == len(s.Data) {
+		s.Sigma = nil
+		return
+	}
+	if !(s.Noise.Sigma > 0) { // bins without a ray need a finite deviation beside them
+		s.Noise = ct.Noise{Sigma: math.Max(1e-4, ct.EstimateSigma(s)), Source: "estimated"}
+	}
+	for i := range s.Sigma {
+		if !s.Dead(i) {
+			s.Sigma[i] = float32(s.Noise.Sigma)
+		}
+	}
 }
 
 // sums are the weighted means of a sinogram in the making.
@@ -193,21 +219,35 @@ func (o *sums) add(v int, r *radial, c *columns) {
 
 // sinogram ends the means. The variance of a line integral p is e^p over the
 // photons.
-func (o *sums) sinogram(noise bool) (ct.Sinogram, int) {
+func (o *sums) sinogram() ct.Sinogram {
 	s := ct.NewSinogram(o.geo)
-	sigma, live := make([]float32, len(s.Data)), 0
+	s.Sigma = make([]float32, len(s.Data))
 	for i, w := range o.weight {
 		if w < none {
-			sigma[i] = float32(math.Inf(1))
+			s.Sigma[i] = float32(math.Inf(1))
 			continue
 		}
-		live++
 		p := o.value[i] / w
 		s.Data[i] = float32(p)
-		sigma[i] = float32(math.Sqrt(o.spread[i] / (w * w) * math.Exp(p)))
+		s.Sigma[i] = float32(math.Sqrt(o.spread[i] / (w * w) * math.Exp(p)))
 	}
-	if noise || live < len(s.Data) {
-		s.Sigma = sigma
+	return s
+}
+
+// Slices are heights within Range, evenly spaced about its middle; a spacing of 0 is
+// that of the detector's rows at the axis.
+func (r *Rebinner) Slices(spacing float64) []float64 {
+	lo, hi := r.Range()
+	if spacing == 0 {
+		spacing = r.scan.RowAtAxis()
 	}
-	return s, live
+	if !(lo <= hi) || !(spacing > 0) {
+		return nil
+	}
+	n := int(math.Min((hi-lo)/spacing+1e-9, 1<<20)) + 1
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = (lo+hi)/2 + (float64(i)-float64(n-1)/2)*spacing
+	}
+	return out
 }

@@ -44,6 +44,9 @@ type Scan struct {
 	// Photons gives the photons of view i that would reach each column through air, nil
 	// where they are not known. Data must have been asked for first.
 	Photons func(i int) []float32
+	// Noise is that of a rebinned datum, where somebody says it. Photons are not asked
+	// then.
+	Noise ct.Noise
 }
 
 // Check reports a scan that cannot be rebinned.

@@ -32,7 +32,7 @@ func (r *Rebinner) window(p *spot, z float64) (*window, error) {
 			panic("helical: a view of the wrong length")
 		}
 		w.data = append(w.data, d)
-		if r.scan.Photons != nil {
+		if r.counted() {
 			w.photons = append(w.photons, r.scan.Photons(p.views[i]))
 		}
 	}
