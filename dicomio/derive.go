@@ -22,8 +22,9 @@ type Derived struct {
 	Template *dicom.Dataset // without a Source: patient, study and frame of reference, or nil
 	Subject  string         // without both: hex SHA-256 of the input, names the anonymous subject
 	Grid     ct.Grid
-	Spacing  float64 // mm between slices, where there is no Source; 0 for one slice
-	Slices   []int   // without a Source nil; else the index of the source slice of each image
+	Spacing  float64   // mm between slices, where there is no Source; 0 for one slice
+	Heights  []float64 // instead of Spacing: z of each image, mm
+	Slices   []int     // without a Source nil; else the index of the source slice of each image
 
 	Method      string // "FBP", "TV": series description
 	Description string // settings in words, up to 1024 characters with the research notice
@@ -33,6 +34,7 @@ type Derived struct {
 	Config      string // everything that shapes the pixels: names the UIDs
 	SD          bool   // a standard deviation, in steps of 0.01 HU
 	Time        time.Time
+	Compression string // transfer syntax of the pixels: codec.RLE or codec.JPEGLS; "" leaves them as they are
 
 	Images int
 	// Image writes image i, in HU, into dst.
@@ -118,7 +120,7 @@ func (d *Derived) instanceUID(i int) string {
 
 func (d *Derived) dataset(i int) (map[tag.Tag]*dicom.Element, error) {
 	b := &builder{d: d, elements: map[tag.Tag]*dicom.Element{}}
-	b.common(i)
+	b.common(ctImage, d.instanceUID(i))
 	b.patient(i)
 	b.series(i)
 	b.image(i)
@@ -127,10 +129,11 @@ func (d *Derived) dataset(i int) (map[tag.Tag]*dicom.Element, error) {
 	return b.elements, b.err
 }
 
-func (b *builder) common(i int) {
+// common fills what every object has.
+func (b *builder) common(class, instance string) {
 	b.text(tag.SpecificCharacterSet, 16, "ISO_IR 192")
-	b.put(tag.SOPClassUID, []string{ctImage})
-	b.put(tag.SOPInstanceUID, []string{b.d.instanceUID(i)})
+	b.put(tag.SOPClassUID, []string{class})
+	b.put(tag.SOPInstanceUID, []string{instance})
 	day, clock := b.d.Time.Format("20060102"), b.d.Time.Format("150405")
 	for _, t := range []tag.Tag{tag.InstanceCreationDate, tag.SeriesDate, tag.ContentDate} {
 		b.put(t, []string{day})
@@ -140,46 +143,68 @@ func (b *builder) common(i int) {
 	}
 }
 
-// copied from the source when it has them.
-var optional = []tag.Tag{
-	tag.IssuerOfPatientID, tag.OtherPatientIDs, tag.PatientComments, tag.PatientIdentityRemoved, tag.DeidentificationMethod,
-	tag.StudyDescription, tag.PatientAge, tag.PatientSize, tag.PatientWeight, tag.BodyPartExamined, tag.PatientPosition,
-	tag.AcquisitionDate, tag.AcquisitionTime, tag.GantryDetectorTilt, tag.TableHeight, tag.SliceLocation, tag.SpacingBetweenSlices,
-	tag.LossyImageCompression, tag.LossyImageCompressionRatio, tag.LossyImageCompressionMethod,
+// Attributes that are copied from the source when it has them: of patient and study,
+// of every image, of a slice.
+var (
+	subjectOptional = []tag.Tag{
+		tag.IssuerOfPatientID, tag.OtherPatientIDs, tag.PatientComments, tag.PatientIdentityRemoved, tag.DeidentificationMethod,
+		tag.LongitudinalTemporalInformationModified, tag.StudyDescription, tag.PatientAge, tag.PatientSize, tag.PatientWeight,
+	}
+	imageOptional = []tag.Tag{tag.BodyPartExamined, tag.PatientPosition, tag.LossyImageCompression, tag.LossyImageCompressionRatio, tag.LossyImageCompressionMethod}
+	sliceOptional = []tag.Tag{tag.AcquisitionDate, tag.AcquisitionTime, tag.GantryDetectorTilt, tag.TableHeight, tag.SliceLocation, tag.SpacingBetweenSlices}
+)
+
+// Attributes of type 2: copied, empty when absent.
+var (
+	subjectRequired = []tag.Tag{
+		tag.PatientName, tag.PatientID, tag.PatientBirthDate, tag.PatientSex, tag.StudyDate, tag.StudyTime, tag.ReferringPhysicianName,
+		tag.StudyID, tag.AccessionNumber,
+	}
+	sliceRequired = []tag.Tag{tag.PositionReferenceIndicator, tag.AcquisitionNumber, tag.SliceThickness, tag.KVP}
+)
+
+// copy takes attributes from the source; empty says that those which it has not are
+// written without a value.
+func (b *builder) copy(h *dicom.Dataset, list []tag.Tag, empty bool) {
+	for _, t := range list {
+		if e := usable(h, t); e != nil {
+			b.elements[t] = e
+		} else if empty {
+			b.put(t, []string{""})
+		}
+	}
 }
 
-// required of type 2: copied, empty when absent.
-var required = []tag.Tag{
-	tag.PatientName, tag.PatientID, tag.PatientBirthDate, tag.PatientSex, tag.StudyDate, tag.StudyTime, tag.ReferringPhysicianName,
-	tag.StudyID, tag.AccessionNumber, tag.PositionReferenceIndicator, tag.AcquisitionNumber, tag.SliceThickness, tag.KVP,
+// reference copies a UID, or makes one that the job's images share.
+func (b *builder) reference(h *dicom.Dataset, t tag.Tag, name string) {
+	if e := usable(h, t); e != nil {
+		b.elements[t] = e
+	} else {
+		b.put(t, []string{UID(name, b.d.root())})
+	}
 }
 
+// patient fills what an image of the slice takes from its source.
 func (b *builder) patient(i int) {
 	h := b.d.header(i)
-	for _, t := range required {
-		b.put(t, []string{""})
-		if e := usable(h, t); e != nil {
-			b.elements[t] = e
-		}
-	}
-	for _, t := range optional {
-		if e := usable(h, t); e != nil {
-			b.elements[t] = e
-		}
-	}
+	b.subject(h)
+	b.copy(h, imageOptional, false)
+	b.copy(h, sliceOptional, false)
+	b.copy(h, sliceRequired, true)
+	b.reference(h, tag.FrameOfReferenceUID, "frame of reference")
+}
+
+// subject fills patient and study.
+func (b *builder) subject(h *dicom.Dataset) {
+	b.copy(h, subjectRequired, true)
+	b.copy(h, subjectOptional, false)
 	if e := usable(h, tag.DeidentificationMethodCodeSequence); e != nil {
 		b.elements[tag.DeidentificationMethodCodeSequence] = e
 	}
 	if b.elements[tag.PatientIdentityRemoved] != nil && b.elements[tag.DeidentificationMethod] == nil && b.elements[tag.DeidentificationMethodCodeSequence] == nil {
 		b.text(tag.DeidentificationMethod, 64, "Stated by the source series without a method")
 	}
-	for t, name := range map[tag.Tag]string{tag.StudyInstanceUID: "study", tag.FrameOfReferenceUID: "frame of reference"} {
-		if e := usable(h, t); e != nil {
-			b.elements[t] = e
-		} else {
-			b.put(t, []string{UID(name, b.d.root())})
-		}
-	}
+	b.reference(h, tag.StudyInstanceUID, "study")
 	if h == nil {
 		b.text(tag.PatientName, 64, "CTRECON^RESEARCH")
 		b.text(tag.PatientID, 64, "SINO-"+b.d.Subject[:min(12, len(b.d.Subject))])
@@ -208,19 +233,24 @@ func usable(h *dicom.Dataset, t tag.Tag) *dicom.Element {
 
 func (b *builder) series(i int) {
 	h := b.d.header(i)
+	b.ownSeries(h, "CT")
+	if b.elements[tag.PatientPosition] == nil {
+		b.put(tag.PatientPosition, []string{"HFS"})
+	}
+}
+
+// ownSeries fills series and equipment, which are ours.
+func (b *builder) ownSeries(h *dicom.Dataset, modality string) {
 	number := 0
 	if h != nil {
 		number, _ = strconv.Atoi(textOf(h, tag.SeriesNumber))
 	}
-	b.text(tag.Modality, 16, "CT")
+	b.text(tag.Modality, 16, modality)
 	b.put(tag.SeriesInstanceUID, []string{b.d.SeriesUID()})
 	b.put(tag.SeriesNumber, []string{strconv.Itoa(max(0, min(number, 2_000_000))*1000 + b.d.Number)})
 	b.text(tag.SeriesDescription, 64, "ctrecon "+b.d.Method+" RESEARCH")
-	if usable(h, tag.BodyPartExamined) == nil {
+	if b.elements[tag.BodyPartExamined] == nil {
 		b.put(tag.Laterality, []string{""})
-	}
-	if b.elements[tag.PatientPosition] == nil {
-		b.put(tag.PatientPosition, []string{"HFS"})
 	}
 	b.text(tag.Manufacturer, 64, "ctrecon project")
 	b.text(tag.ManufacturerModelName, 64, "ctrecon")
@@ -264,14 +294,22 @@ func (b *builder) image(i int) {
 func (b *builder) plane(i int) {
 	d := b.d
 	b.put(tag.PixelSpacing, []string{decimal(d.Grid.DY), decimal(d.Grid.DX)})
-	position := [3]float64{-float64(d.Grid.W-1) / 2 * d.Grid.DX, -float64(d.Grid.H-1) / 2 * d.Grid.DY, float64(i) * d.Spacing}
-	orientation := [6]float64{1, 0, 0, 0, 1, 0}
-	if d.Source != nil {
-		s := d.Source.Slices[d.sourceSlice(i)]
-		position, orientation = s.Position, s.Orientation
-	}
+	position, orientation := d.place(i)
 	b.put(tag.ImagePositionPatient, decimals(position[:]))
 	b.put(tag.ImageOrientationPatient, decimals(orientation[:]))
+}
+
+// place is the position and orientation of image i.
+func (d *Derived) place(i int) (position [3]float64, orientation [6]float64) {
+	if d.Source != nil {
+		s := d.Source.Slices[d.sourceSlice(i)]
+		return s.Position, s.Orientation
+	}
+	position = [3]float64{-float64(d.Grid.W-1) / 2 * d.Grid.DX, -float64(d.Grid.H-1) / 2 * d.Grid.DY, float64(i) * d.Spacing}
+	if d.Heights != nil {
+		position[2] = d.Heights[i]
+	}
+	return position, [6]float64{1, 0, 0, 0, 1, 0}
 }
 
 // decimal writes a number as a DS value: 16 characters at most.
@@ -299,25 +337,41 @@ func (b *builder) origin(i int) {
 		return
 	}
 	s := src.Slices[b.d.sourceSlice(i)]
-	reference := referenceTo(s)
-	if s.Frame > 0 {
-		reference = append(reference, must(tag.ReferencedFrameNumber, []string{strconv.Itoa(s.Frame)}))
-	}
-	purpose := code("121322", "DCM", "Source image for image processing operation")
-	b.put(tag.SourceImageSequence, [][]*dicom.Element{append(reference, must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{purpose}))})
+	b.put(tag.SourceImageSequence, [][]*dicom.Element{sourceItem(s)})
 	if b.d.series == nil {
 		b.d.series = must(tag.ReferencedSeriesSequence, [][]*dicom.Element{{must(tag.ReferencedInstanceSequence, instances(src.Slices)), must(tag.SeriesInstanceUID, []string{src.UID})}})
 	}
 	b.elements[tag.ReferencedSeriesSequence] = b.d.series
-	maker := textOf(s.Header, tag.Manufacturer)
+	b.scanner(s.Header)
+}
+
+// sourceItem names a slice as the source of an image.
+func sourceItem(s Slice) []*dicom.Element {
+	out := referenceTo(s)
+	if s.Frame > 0 {
+		out = append(out, must(tag.ReferencedFrameNumber, []string{strconv.Itoa(s.Frame)}))
+	}
+	purpose := code("121322", "DCM", "Source image for image processing operation")
+	return append(out, must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{purpose}))
+}
+
+// scanner names the equipment of the source.
+func (b *builder) scanner(h *dicom.Dataset) {
+	maker := textOf(h, tag.Manufacturer)
 	if maker == "" {
 		maker = "unknown"
 	}
-	b.put(tag.ContributingEquipmentSequence, [][]*dicom.Element{{
+	item := []*dicom.Element{
 		must(tag.Manufacturer, []string{clean(maker, 64)}),
-		must(tag.ManufacturerModelName, []string{clean(textOf(s.Header, tag.ManufacturerModelName), 64)}),
+		must(tag.ManufacturerModelName, []string{clean(textOf(h, tag.ManufacturerModelName), 64)}),
 		must(tag.PurposeOfReferenceCodeSequence, [][]*dicom.Element{code("109101", "DCM", "Acquisition Equipment")}),
-	}})
+	}
+	for t, limit := range map[tag.Tag]int{tag.InstitutionName: 64, tag.StationName: 16, tag.DeviceSerialNumber: 64, tag.SoftwareVersions: 64} {
+		if v := clean(textOf(h, t), limit); v != "" {
+			item = append(item, must(t, []string{v}))
+		}
+	}
+	b.put(tag.ContributingEquipmentSequence, [][]*dicom.Element{item})
 }
 
 func referenceTo(s Slice) []*dicom.Element {

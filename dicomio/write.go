@@ -1,14 +1,13 @@
 package dicomio
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 
 	"github.com/suyashkumar/dicom"
-	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"ctrecon/dicomio/codec"
 )
 
 // Written tells what WriteSeries did.
@@ -18,7 +17,7 @@ type Written struct {
 }
 
 // WriteSeries writes the series as one file a slice into dir, which must not
-// exist: explicit VR little endian, int16 HU. The folder appears under its name
+// exist: int16 HU, explicit VR little endian or compressed without loss. The folder appears under its name
 // when all of it was written and read back; on an error nothing stays. An error
 // of the file system is an OutputError.
 func WriteSeries(dir string, d Derived) (Written, error) {
@@ -58,37 +57,45 @@ func (d *Derived) encode(i int, hu []float32) ([]byte, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	slope := 1.0
-	if d.SD {
-		slope = 0.01
-	}
 	px := make([]byte, 2*len(hu))
-	clipped := store(px, hu, slope)
-	put := func(t tag.Tag, v any) { elements[t] = must(t, v) }
-	put(tag.FileMetaInformationVersion, []byte{0, 1})
-	put(tag.MediaStorageSOPClassUID, []string{ctImage})
-	put(tag.MediaStorageSOPInstanceUID, []string{d.instanceUID(i)})
-	put(tag.TransferSyntaxUID, []string{"1.2.840.10008.1.2.1"})
-	put(tag.ImplementationClassUID, []string{implementationClass})
-	put(tag.ImplementationVersionName, []string{"CTRECON_0_1"})
-	put(tag.PixelData, dicom.PixelDataInfo{IntentionallyUnprocessed: true, UnprocessedValueData: px})
-	ds := dicom.Dataset{}
-	for _, e := range elements {
-		ds.Elements = append(ds.Elements, e)
-	}
-	sort.Slice(ds.Elements, func(a, b int) bool { return ds.Elements[a].Tag.Compare(ds.Elements[b].Tag) < 0 })
-	var out bytes.Buffer
-	if err := dicom.Write(&out, ds, dicom.SkipVRVerification()); err != nil {
+	clipped := store(px, hu, d.slope())
+	out, err := fileHeader(elements, d.syntax())
+	if err != nil {
 		return nil, 0, err
 	}
-	f, err := readFile("written file", out.Bytes())
+	if d.Compression == "" {
+		out = appendPixels(out, px)
+	} else {
+		out = appendFragments(out, codec.Encode(d.Compression, px, d.frame()))
+	}
+	f, err := readFile("written file", out)
 	if err != nil {
 		return nil, 0, fmt.Errorf("does not read back: %w", err)
 	}
 	if f.skip != "" || len(f.slice.HU) != len(hu) {
 		return nil, 0, fmt.Errorf("does not read back: %s", f.skip)
 	}
-	return out.Bytes(), clipped, nil
+	return out, clipped, nil
+}
+
+// slope is the value of a step, in HU.
+func (d *Derived) slope() float64 {
+	if d.SD {
+		return 0.01
+	}
+	return 1
+}
+
+// syntax is the transfer syntax of the images.
+func (d *Derived) syntax() string {
+	if d.Compression != "" {
+		return d.Compression
+	}
+	return explicitLittle
+}
+
+func (d *Derived) frame() codec.Frame {
+	return codec.Frame{Rows: d.Grid.H, Cols: d.Grid.W, BitsAllocated: 16, BitsStored: 16, Signed: true}
 }
 
 // writeFile writes and syncs, so that a full disk shows here and not later.
