@@ -64,6 +64,11 @@ func (m *diffusion) ready(coarse *Slice) error {
 }
 
 func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
+	r, err := m.reconstruct(ctx, job, p)
+	return r, modelErr(err)
+}
+
+func (m *diffusion) reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
 	start := time.Now()
 	if err := job.Grid.Check(); err != nil {
 		return Result{}, err

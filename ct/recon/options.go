@@ -1,6 +1,9 @@
 package recon
 
-import "ctrecon/ldm/models"
+import (
+	"ctrecon/ldm/models"
+	"ctrecon/ldm/onnx"
+)
 
 // Options of the methods. The zero value means the defaults; all but TVWeight
 // belong to methods that use a model.
@@ -24,3 +27,11 @@ type ModelError struct{ Err error }
 
 func (e *ModelError) Error() string { return e.Err.Error() }
 func (e *ModelError) Unwrap() error { return e.Err }
+
+// modelErr makes a ModelError of what the runtime says in the middle of a run.
+func modelErr(err error) error {
+	if onnx.IsRunError(err) {
+		return &ModelError{err}
+	}
+	return err
+}

@@ -147,7 +147,7 @@ func (m *rival) Reconstruct(ctx context.Context, job Slice, _ Progress) (Result,
 		return Result{}, err
 	}
 	if g := job.Grid; g.W != m.net.Width || g.H != m.net.Height {
-		return Result{}, fmt.Errorf("%s: the network takes images of %d x %d pixels, not %d x %d", m.name, m.net.Width, m.net.Height, g.W, g.H)
+		return Result{}, &ModelError{fmt.Errorf("%s: the network takes images of %d x %d pixels, not %d x %d", m.name, m.net.Width, m.net.Height, g.W, g.H)}
 	}
 	fresh, err := m.prepare(&job)
 	if err != nil {
@@ -207,7 +207,7 @@ func (m *rival) improve(ctx context.Context, d *linearData, u []float32) error {
 func (m *rival) apply(ctx context.Context, u []float32) error {
 	copy(m.s.In(0), u)
 	if err := m.s.Run(ctx); err != nil {
-		return err
+		return modelErr(err)
 	}
 	copy(u, m.s.Out(0))
 	return nil

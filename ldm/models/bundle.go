@@ -96,7 +96,7 @@ type File struct {
 // maxDescription and maxFile bound what is read before anything is believed.
 const (
 	maxDescription = 4 << 20
-	maxFile        = 1 << 30
+	maxFile        = 1<<31 - 1 // protobuf's own; the published UNets have 1.1 GB in float32
 )
 
 // Open reads the description of the bundle at name, a folder or a ZIP archive.

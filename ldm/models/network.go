@@ -3,9 +3,12 @@ package models
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"ctrecon/ldm"
 	"ctrecon/ldm/onnx"
+	"ctrecon/ldm/vjp"
 )
 
 // Network is a bundle's three graphs in sessions: an ldm.Model.
@@ -18,8 +21,9 @@ type Network struct {
 
 var _ ldm.Model = (*Network)(nil)
 
-// Load opens the sessions of a bundle.
-func Load(b *Bundle, o onnx.Options) (*Network, error) {
+// Load opens the sessions of a bundle. The error names the graph that is missing,
+// changed, of another shape than the description, or not understood.
+func Load(b *Bundle, o onnx.Options) (n *Network, err error) {
 	d := b.Dims()
 	image := []int64{1, 1, int64(d.H), int64(d.W)}
 	latent := []int64{1, int64(d.Channels), int64(d.LH), int64(d.LW)}
@@ -28,7 +32,7 @@ func Load(b *Bundle, o onnx.Options) (*Network, error) {
 	if b.Conditioned() {
 		in = append(in, onnx.Port{Name: "cond", Shape: image}, onnx.Port{Name: "flag", Shape: one})
 	}
-	n := &Network{dims: d, conditioned: b.Conditioned(), start: b.takesStart()}
+	n = &Network{dims: d, conditioned: b.Conditioned(), start: b.takesStart()}
 	if n.start {
 		in = append(in, onnx.Port{Name: "start", Shape: latent})
 	}
@@ -41,16 +45,62 @@ func Load(b *Bundle, o onnx.Options) (*Network, error) {
 		{"decoder", &n.dec, []onnx.Port{{Name: "z", Shape: latent}}, []onnx.Port{{Name: "x", Shape: image}}},
 		{"unet", &n.unet, in, []onnx.Port{{Name: "v", Shape: latent}}},
 	} {
-		graph, err := b.Graph(g.role)
-		if err == nil {
-			*g.to, err = onnx.NewSession(graph, g.in, g.out, o)
-		}
-		if err != nil {
+		if *g.to, err = open(b, g.role, g.in, g.out, o); err != nil {
 			n.Close()
 			return nil, err
 		}
 	}
 	return n, nil
+}
+
+// open makes the session of a role.
+func open(b *Bundle, role string, in, out []onnx.Port, o onnx.Options) (*onnx.Session, error) {
+	graph, err := b.Graph(role)
+	if err != nil {
+		return nil, err
+	}
+	if err = fits(graph, in, out); err == nil {
+		var s *onnx.Session
+		if s, err = onnx.NewSession(graph, in, out, o); err == nil {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("bundle %s: %s: %w", b.Name, role, err)
+}
+
+// fits compares the ports that a graph declares with those that the description
+// asks for, so that a wrong size is found before anything runs.
+func fits(graph []byte, in, out []onnx.Port) error {
+	gotIn, gotOut, err := vjp.Signature(graph)
+	if err != nil {
+		return err
+	}
+	for _, side := range []struct {
+		word string
+		got  []vjp.Port
+		want []onnx.Port
+	}{{"input", gotIn, in}, {"output", gotOut, out}} {
+		for _, w := range side.want {
+			i := slices.IndexFunc(side.got, func(p vjp.Port) bool { return p.Name == w.Name })
+			switch {
+			case i < 0:
+				return fmt.Errorf("has no %s %s, which bundle.json asks for", side.word, w.Name)
+			case side.got[i].Type != vjp.Float:
+				return fmt.Errorf("%s %s is not of float32", side.word, w.Name)
+			case !sameShape(side.got[i].Shape, w.Shape):
+				return fmt.Errorf("%s %s has the shape %v, bundle.json asks for %v: the graph was exported for other images", side.word, w.Name, side.got[i].Shape, w.Shape)
+			}
+		}
+	}
+	if len(gotIn) > len(in) {
+		return fmt.Errorf("has %d inputs, bundle.json asks for %d", len(gotIn), len(in))
+	}
+	return nil
+}
+
+// sameShape lets a free axis (-1) have any length.
+func sameShape(got, want []int64) bool {
+	return slices.EqualFunc(got, want, func(g, w int64) bool { return g < 0 || g == w })
 }
 
 // Dims are the sizes of images and latents.

@@ -1,6 +1,12 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
 
 // Device resolves "auto", "cpu", "cuda" or "cuda:N" to what sessions will use,
 // with the reason for people. auto takes the first GPU when the runtime has the
@@ -29,4 +35,29 @@ func usable(device string) error {
 		return err
 	}
 	return o.Destroy()
+}
+
+// Providers names the execution providers that sessions can be given here: "cpu",
+// "cuda". missing says why there is no CUDA, for people.
+func Providers() (names []string, missing string, err error) {
+	if _, err := Open(); err != nil {
+		return nil, "", err
+	}
+	devices, err := ort.GetEpDevices()
+	if err != nil {
+		return nil, "", err
+	}
+	for _, d := range devices {
+		name := strings.ToLower(strings.TrimSuffix(d.EpName(), "ExecutionProvider"))
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if err := usable("cuda:0"); err != nil {
+		return names, err.Error(), nil
+	}
+	if !slices.Contains(names, "cuda") {
+		names = append(names, "cuda")
+	}
+	return names, "", nil
 }

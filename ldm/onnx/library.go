@@ -74,7 +74,7 @@ func openLibrary() (Library, error) {
 	var first error
 	for _, lib := range candidates() {
 		ort.SetSharedLibraryPath(lib.Path)
-		err := ort.InitializeEnvironment(ort.WithLogLevelError())
+		err := ort.InitializeEnvironment(ort.WithLogLevelFatal())
 		if err == nil {
 			lib.Version = ort.GetVersion()
 			return lib, nil

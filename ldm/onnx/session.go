@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -159,14 +158,6 @@ func (s *Session) Run(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return oneLine(err)
-}
-
-// oneLine makes one sentence of the runtime's lines.
-func oneLine(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // Close releases the graph and its tensors.

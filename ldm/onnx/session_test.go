@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,5 +166,34 @@ func TestDevice(t *testing.T) {
 	}
 	if _, _, err := Device("abacus"); err == nil {
 		t.Error("abacus is a device")
+	}
+}
+
+func TestProviders(t *testing.T) {
+	needRuntime(t)
+	names, missing, err := Providers()
+	if err != nil || !slices.Contains(names, "cpu") {
+		t.Errorf("%v, %v: the CPU is always there", names, err)
+	}
+	if slices.Contains(names, "cuda") != (missing == "") || strings.Contains(missing, "\n") {
+		t.Errorf("%v, CUDA is missing because %q", names, missing)
+	}
+}
+
+// TestRunError: what the runtime says is one line of a kind of its own, and no
+// memory is called so.
+func TestRunError(t *testing.T) {
+	for text, want := range map[string]string{
+		"Failed to allocate memory for requested buffer\n of size 9": "memory ran out: .*of size 9",
+		"CUDA failure 2: out of memory":                              "memory ran out: ",
+		"Got invalid dimensions\n for input":                         "^Got invalid dimensions for input$",
+	} {
+		err := oneLine(errors.New(text))
+		if !IsRunError(fmt.Errorf("bundle: %w", err)) || !regexp.MustCompile(want).MatchString(err.Error()) {
+			t.Errorf("%q became %v", text, err)
+		}
+	}
+	if oneLine(nil) != nil || IsRunError(context.Canceled) {
+		t.Error("no error, or the context's, is one of the runtime")
 	}
 }

@@ -1,5 +1,6 @@
 """Writes testdata/tiny: a bundle whose networks are known in closed form, so that tests need no trained model.
 
+Beside it huge.onnx, a UNet for it that asks for 2^50 bytes and so for more than any machine has.
 Images are 64 x 64. Encoder and decoder are the four lowest DCT-II patterns of 4 x 4 blocks (orthonormal: E = D'). The UNet
 is exact for latents N(0, diag S): v = sqrt(a (1-a)) (1-S) z / (a S + 1-a), a = 1/(1+e^l). python3 tiny.py (numpy, onnx)
 """
@@ -35,7 +36,16 @@ def write(role, nodes, inputs, output, weights):
     return {name: dict(role=role, bytes=len(body), sha256=hashlib.sha256(body).hexdigest(), inputs=sign(inputs), outputs=sign([output]))}
 
 
+def write_huge():
+    whole = numpy_helper.from_array(np.array([2**38, C, M, M], np.int64), "whole")
+    nodes = [helper.make_node("Expand", ["z", "whole"], ["many"]), helper.make_node("ReduceMean", ["many", "first"], ["v"])]
+    g = helper.make_graph(nodes, "huge", [port("z", 1, C, M, M), port("lognsr", 1)], [port("v", 1, C, M, M)], [whole, numpy_helper.from_array(np.array([0], np.int64), "first")])
+    m = helper.make_model(g, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    OUT.with_name("huge.onnx").write_bytes(m.SerializeToString(deterministic=True))
+
+
 def main():
+    write_huge()
     OUT.mkdir(exist_ok=True)
     n, w, s = helper.make_node, patterns(), np.reshape(S, (1, C, 1, 1))
     files = write("encoder", [n("Conv", ["x", "w"], ["z"], strides=[4, 4])], [port("x", 1, 1, N, N)], port("z", 1, C, M, M), dict(w=w))
