@@ -21,11 +21,7 @@ func infoCommand() *cli.Command {
 			w := c.App.Writer
 			fmt.Fprintf(w, "ctrecon    %s %s, %s, %s/%s, %d cores\n", version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH, cores())
 			fmt.Fprintf(w, "projector  %s\n", strings.Join(radon.Kernels(), ", "))
-			if lib, err := onnx.Open(); err != nil {
-				fmt.Fprintf(w, "networks   %v; the methods below need none\n", err)
-			} else {
-				fmt.Fprintf(w, "networks   ONNX Runtime %s (%s), cpu\n", lib.Version, lib.Found)
-			}
+			fmt.Fprintf(w, "networks   %s\n", networks())
 			for _, m := range recon.Methods() {
 				fmt.Fprintf(w, "method     %-9s %s (%s)\n", m.Name, m.About, m.Source)
 			}
@@ -33,4 +29,21 @@ func infoCommand() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// networks says what runs the diffusion model here, or how to get it.
+func networks() string {
+	lib, err := onnx.Open()
+	if err != nil {
+		return err.Error() + "; the classical methods work without"
+	}
+	names, missing, err := onnx.Providers()
+	if err != nil {
+		return fmt.Sprintf("ONNX Runtime %s (%s), %v", lib.Version, lib.Found, err)
+	}
+	s := fmt.Sprintf("ONNX Runtime %s (%s), providers: %s", lib.Version, lib.Found, strings.Join(names, ", "))
+	if missing != "" {
+		s += "; no CUDA: " + missing
+	}
+	return s
 }

@@ -41,7 +41,9 @@ func TestScripts(t *testing.T) {
 			_, err := onnx.Open()
 			return cond == "onnx" && err == nil, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"schema": schemaCommand},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"schema": schemaCommand, "tiny": tinyCommand, "change": changeCommand, "rehash": rehashCommand, "exits": exitsCommand,
+		},
 	})
 }
 

@@ -74,6 +74,7 @@ func openLibrary() (Library, error) {
 	var first error
 	for _, lib := range candidates() {
 		ort.SetSharedLibraryPath(lib.Path)
+		// What is worth knowing comes back with errors; its log would repeat it.
 		err := ort.InitializeEnvironment(ort.WithLogLevelFatal())
 		if err == nil {
 			lib.Version = ort.GetVersion()

@@ -184,7 +184,7 @@ func TestProviders(t *testing.T) {
 // memory is called so.
 func TestRunError(t *testing.T) {
 	for text, want := range map[string]string{
-		"Failed to allocate memory for requested buffer\n of size 9": "memory ran out: .*of size 9",
+		"Failed to allocate memory for requested buffer\n of size 9": "memory ran out: .*9 bytes were asked for at once",
 		"CUDA failure 2: out of memory":                              "memory ran out: ",
 		"Got invalid dimensions\n for input":                         "^Got invalid dimensions for input$",
 	} {
