@@ -49,6 +49,9 @@ func (w *walker) note(at int, e element, l *layout) error {
 		w.patch(e.value, bytes.Repeat([]byte{'X'}, int(e.length))) // with a set that the library does not know it hands text out as it is
 	}
 	w.unnamed(at, e)
+	if w.seen != nil {
+		return w.seen(w, e)
+	}
 	return nil
 }
 

@@ -49,7 +49,8 @@ type walker struct {
 	in       *stream
 	order    binary.ByteOrder
 	implicit bool
-	any      bool // objects of all classes are wanted
+	any      bool                             // objects of all classes are wanted
+	seen     func(w *walker, e element) error // called with each element of the top level, or nil
 	elements int
 	patches  []patch
 	strange  bool // the element walked over has something inside that the library cannot read
@@ -84,25 +85,35 @@ func preflight(in *stream) (*layout, error) { return walk(in, false) }
 
 // walk is preflight; any says that objects of all classes are wanted.
 func walk(in *stream, any bool) (*layout, error) {
+	return (&walker{any: any}).walk(in)
+}
+
+// walkSeeing is walk of an object of any class that shows each element of the top
+// level to seen.
+func walkSeeing(in *stream, seen func(w *walker, e element) error) (*layout, error) {
+	return (&walker{any: true, seen: seen}).walk(in)
+}
+
+func (w *walker) walk(in *stream) (*layout, error) {
 	if err := in.fill(132); err != nil {
 		return nil, err
 	}
 	if len(in.b) < 132 || string(in.b[128:132]) != "DICM" {
 		return nil, &FormatError{in.name, "not a DICOM file: no DICM at byte 128"}
 	}
-	w := &walker{file: in.name, in: in, any: any, order: binary.LittleEndian}
+	w.file, w.in, w.order = in.name, in, binary.LittleEndian
 	l := &layout{}
 	at, err := w.meta(l)
 	if err != nil {
 		return nil, err
 	}
 	if err := l.transferSyntax(in.name); err != nil {
-		if l.foreign = foreign(l.metaClass); l.foreign != "" && !any {
+		if l.foreign = foreign(l.metaClass); l.foreign != "" && !w.any {
 			return l, nil
 		}
 		return nil, err
 	}
-	if l.metaClass == directory && !any { // it has no SOP class in its data set
+	if l.metaClass == directory && !w.any { // it has no SOP class in its data set
 		l.foreign = foreign(directory)
 		return l, nil
 	}

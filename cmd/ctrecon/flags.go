@@ -24,6 +24,7 @@ func jobFlags() []cli.Flag {
 		&cli.IntFlag{Name: "angles", Usage: "use `N` views: an even subset of a sinogram, the number simulated for a DICOM series (default: all, 25)", Category: catJob},
 		&cli.StringFlag{Name: "method", Usage: "comma-separated `LIST` of " + strings.Join(recon.Names(), ", ") + "; fbp is always among them (default: fbp,tv,resample; fbp,tv without ONNX Runtime)", Category: catJob},
 		&cli.StringFlag{Name: "slices", Usage: "only these slices, counted from 0: `A:B` (B left out), A:B:STEP or I", Category: catJob},
+		&cli.Float64Flag{Name: "slice-spacing", Usage: "`MM` between the slices made of a helical scan (default: the height of a detector row at the axis)", Category: catJob},
 		&cli.StringFlag{Name: "reference", Usage: "ground truth for the metrics: HU as .npy or a DICOM series at `PATH`", Category: catJob},
 		&cli.Uint64Flag{Name: "seed", Usage: "of simulated noise and of samples", Value: 1, Category: catJob},
 		&cli.IntFlag{Name: "workers", Usage: "slices at a time (default: one a core)", Category: catJob},

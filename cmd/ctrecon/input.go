@@ -34,6 +34,9 @@ func openStudy(ctx context.Context, c *cli.Context, path string) (*study, error)
 		return nil, inputErr(fmt.Errorf("%s: no such file or folder", path))
 	}
 	if info.IsDir() || strings.EqualFold(filepath.Ext(path), ".zip") || isDICOM(path) {
+		if dicomio.HoldsProjections(path) {
+			return openProjections(c, path)
+		}
 		return openSeries(ctx, c, path)
 	}
 	return openSinogram(c, path)

@@ -225,7 +225,7 @@ func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
 		},
 	}
 	if st.series == nil {
-		d.Spacing = 1
+		d.Spacing, d.Heights = 1, st.heights
 	}
 	if strings.HasPrefix(m.Name, "fbp") {
 		d.Kernel = map[string]string{"fbp": "RAMP", "fbp-hann": "HANN"}[m.Name]
@@ -239,6 +239,9 @@ func (j *job) config(m report.Method) string {
 	all := []any{version, m.Name, m.Settings, j.st.geometry, j.st.grid, j.st.muWater, j.st.noise, j.c.Uint64("seed"), j.st.sha256}
 	if j.st.beam != nil {
 		all = append(all, j.st.beam)
+	}
+	if j.st.heights != nil {
+		all = append(all, j.st.heights)
 	}
 	b, err := json.Marshal(all)
 	if err != nil {

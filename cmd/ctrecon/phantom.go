@@ -24,14 +24,16 @@ func phantomCommand() *cli.Command {
 		Description: "NAME is one of " + strings.Join(phantoms.Names(), ", ") + ".\n\n" + examples(
 			"ctrecon phantom thorax", "thorax/: a DICOM series of one slice, image.npy, image.png",
 			"ctrecon phantom --slices 20 --spacing 3 head", "a series of 20 slices, 3 mm apart",
-			"ctrecon phantom --angles 180 --noise-sigma .01 acr", "with acr/sino.npy, 180 exact views and noise, and its sidecar"),
+			"ctrecon phantom --angles 180 --noise-sigma .01 acr", "with acr/sino.npy, 180 exact views and noise, and its sidecar",
+			"ctrecon phantom --slices 10 --helix FFSZ head", "with head/projections/, a helical scan in DICOM-CT-PD"),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "size", Usage: "`N` x N pixels", Value: 256},
 			&cli.Float64Flag{Name: "field", Usage: "field of view in `MM` (default: the object's own)"},
 			&cli.IntFlag{Name: "slices", Usage: "slices of the series", Value: 1},
 			&cli.Float64Flag{Name: "spacing", Usage: "`MM` between slices", Value: 5},
 			&cli.IntFlag{Name: "angles", Usage: "also write a sinogram of `N` views (of the middle slice)"},
-			&cli.Float64Flag{Name: "noise-sigma", Usage: "Gaussian noise of the sinogram, `NEPERS`"},
+			&cli.StringFlag{Name: "helix", Usage: "also write a helical scan of 16 rows as DICOM-CT-PD, with the flying focal spot `MODE`: FFSNONE, FFSZ, FFSXY or FFSXYZ; twice --angles views a turn (default: 720)"},
+			&cli.Float64Flag{Name: "noise-sigma", Usage: "Gaussian noise of sinogram and scan, `NEPERS`"},
 			&cli.Uint64Flag{Name: "seed", Usage: "of the noise", Value: 1},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "`FOLDER` (default: NAME)"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace the folder when it holds a phantom"},
@@ -124,6 +126,11 @@ func writePhantom(c *cli.Context, p *phantoms.Phantom, dir string) error {
 	}
 	if err := writePNG(filepath.Join(dir, "image.png"), all[n/2*grid.Len():][:grid.Len()], size); err != nil {
 		return err
+	}
+	if c.IsSet("helix") {
+		if err := writeHelix(c, p, filepath.Join(dir, "projections")); err != nil {
+			return err
+		}
 	}
 	if views := c.Int("angles"); views > 0 {
 		s := at(n/2).Sinogram(ct.Uniform(views, ct.DefaultBins(grid), grid.DX), true)

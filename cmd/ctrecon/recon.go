@@ -15,7 +15,7 @@ func reconCommand() *cli.Command {
 		Name:      "recon",
 		Usage:     "reconstruct a sinogram file or a re-measured CT series (the same as ctrecon INPUT)",
 		ArgsUsage: "INPUT",
-		Description: "INPUT is a sinogram file, a DICOM file, a folder or a ZIP with a CT series. " + researchUse + "\n\n" + examples(
+		Description: "INPUT is a sinogram file, a DICOM file, or a folder or ZIP with a CT series or with the projections of a helical scan (DICOM-CT-PD). " + researchUse + "\n\n" + examples(
 			"ctrecon --angles 25 sino.npy", "25 views of a sinogram: FBP and TV as DICOM, with a report",
 			"ctrecon --angles 25 --method tv,sirt --noise-sigma .005 study/", "a CT series, measured again with 25 views and less noise",
 			"ctrecon --fan 110,300 --detector-spacing .35 --center .77 --template patient.dcm walnut.npy", "a fan-beam scan, written into a patient's study"),

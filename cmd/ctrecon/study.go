@@ -31,6 +31,7 @@ type study struct {
 	fan       *report.Fan
 	beam      *radon.Fan // of the data that the methods get, nil for parallel views
 	sha256    string
+	heights   []float64 // mm of each slice, where neither a series nor 1 mm between slices says it
 
 	series    *dicomio.Series // the source series, nil for a sinogram
 	template  *dicom.Dataset  // patient of a sinogram, or nil

@@ -49,7 +49,8 @@ func (p Plan) Scan() (*Scan, error) {
 	s := &Scan{Detector: Detector{Rows: p.Rows, Cols: cols, RowSize: size, ColSize: size, Distance: planDistance, CenterRow: float64(p.Rows-1) / 2, CenterCol: float64(cols)/2 - 0.75}}
 	width := p.Element * float64(p.Rows)
 	feed := planPitch * width
-	n := int(math.Ceil((p.To-p.From+1.3*width)/feed*float64(p.PerTurn))) + 1
+	way := math.Max(p.To-p.From+0.3*width, 1.1*feed) // half a turn and the fan, less half the collimation, at both ends
+	n := int(math.Ceil(way/feed*float64(p.PerTurn))) + 1
 	if n > 1<<17 {
 		return nil, fmt.Errorf("a scan of %d views: up to %d are possible", n, 1<<17)
 	}
