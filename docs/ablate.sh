@@ -26,7 +26,7 @@ row 'final step: r2 x 3, no draw of the noise' --set end-scale=3 --set end-pertu
 row 'H7: no condition' --unconditional
 row 'H8: no perturbation' --set perturb=0
 row 'H8: no perturbation, eta .85' --set perturb=0 --set eta=0.85
-row 'no mirror' --set mirror=false
+row 'no poses' --set poses=false
 row 'r2 x 1' --set r2-scale=1
 row 'r2 x 8' --set r2-scale=8
 row 'H10: data step to 1e-3 instead of 1e-2' --set tol=1e-3 --set iters=100

@@ -38,13 +38,13 @@ type Options struct {
 	// Plain encodes the result of the data step itself, not its difference to what
 	// the step started from.
 	Plain bool
-	// Mirror draws every second sample of the mirror image (see Mirror).
-	Mirror bool
+	// Poses draws each sample of another pose of the image (see PoseOf).
+	Poses bool
 }
 
 // DefaultOptions are the settings chosen on held-out slices.
 func DefaultOptions() Options {
-	return Options{Steps: 20, Start: 2, End: -7, Samples: 4, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, EndScale: 0.1, EndPerturb: 1, EndChi2: 1.1, Mirror: true}
+	return Options{Steps: 20, Start: 2, End: -7, Samples: 4, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, EndScale: 0.1, EndPerturb: 1, EndChi2: 1.1, Poses: true}
 }
 
 // Resampler draws samples of one slice. It keeps its work space between calls.

@@ -27,7 +27,9 @@ type diffusion struct {
 	f      backprojection
 	fine   finePlan
 	bundle *models.Bundle
-	s, odd ldm.Sampler // odd draws every second sample, nil for s
+	s      ldm.Sampler
+	posed  *ldm.Posed // what resample sees its network through
+	turn   bool       // each sample in another pose
 	about  []Setting
 	acc    moments
 }
@@ -142,11 +144,10 @@ func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, 
 				p(s*steps+i, k*steps, math.NaN())
 			}
 		}
-		sampler := m.s
-		if s%2 == 1 && m.odd != nil {
-			sampler = m.odd
+		if m.turn {
+			m.posed.Pose = ldm.PoseOf(s)
 		}
-		if err := sampler.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
+		if err := m.s.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
 			return err
 		}
 		m.acc.add(u)

@@ -49,10 +49,10 @@ func (m *diffusion) makeSampler(o onnx.Options) error {
 		if len(m.opt.Set) > 0 {
 			m.say("set", "%s", strings.Join(m.opt.Set, " "))
 		}
-		m.s = &ldm.Resampler{Model: n, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
-		if opt.Mirror {
-			m.say("mirror", "every second sample is drawn of the mirror image")
-			m.odd = &ldm.Resampler{Model: &ldm.Mirror{Model: n}, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
+		m.posed = &ldm.Posed{Model: n}
+		m.s = &ldm.Resampler{Model: m.posed, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
+		if m.turn = opt.Poses; m.turn {
+			m.say("poses", "every second sample is drawn of the mirror image, each moved by other pixels")
 		}
 	}
 	return nil

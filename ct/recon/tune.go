@@ -13,7 +13,7 @@ import (
 func tuned(o *ldm.Options) map[string]any {
 	return map[string]any{
 		"start": &o.Start, "end": &o.End, "perturb": &o.Perturb, "eta": &o.Eta, "r2-scale": &o.R2Scale, "iters": &o.Iters, "tol": &o.Tol,
-		"end-iters": &o.EndIters, "end-scale": &o.EndScale, "end-perturb": &o.EndPerturb, "end-chi2": &o.EndChi2, "end-tol": &o.EndTol, "plain-encoding": &o.Plain, "mirror": &o.Mirror,
+		"end-iters": &o.EndIters, "end-scale": &o.EndScale, "end-perturb": &o.EndPerturb, "end-chi2": &o.EndChi2, "end-tol": &o.EndTol, "plain-encoding": &o.Plain, "poses": &o.Poses,
 	}
 }
 
