@@ -3,7 +3,7 @@ GO ?= go
 PYTHON ?= python3
 ORT_SHA256 = fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3
 
-.PHONY: build try test vet test-go test-purego cross bench ort test-train ablation bench-peers variants compare-python
+.PHONY: build try test vet test-go test-purego cross bench ort test-train test-published ablation bench-peers variants compare-python compare-gradients
 
 build: ctrecon
 
@@ -41,6 +41,14 @@ test-train: .venv/train.done
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q -r $< pytest
 	touch $@
+
+# CompVis checkpoints with random weights at the published sizes become bundles (10 minutes, 10 GB).
+test-published: .venv/train.done
+	cd ldm/train && CTRECON_PUBLISHED=1 ../../.venv/bin/python -m pytest -q -s tests/test_published.py
+
+# Gradients of every kind of network against PyTorch in float64 (15 minutes); the pilot's with PILOT=folder of its weights.
+compare-gradients: .venv/train.done
+	.venv/bin/python ldm/vjp/testdata/gradients.py --go $(GO) $(if $(PILOT),--pilot $(PILOT))
 
 # ASTRA and scikit-image beside our projector, one thread, in one run.
 bench-peers: build .venv/peers.done

@@ -34,12 +34,14 @@ class Prior(diffusion.Prior):
             return al * z - si * self.unet(z, l)
 
 
-def networks(first, unet, table):
-    first, unet = bundle.rounded(first, KEEP), bundle.rounded(unet, KEEP)
+def networks(first, unet, table, whole=False):
+    """whole: no weight is rounded to half precision."""
+    keep = ("",) if whole else KEEP
+    first, unet = bundle.rounded(first, keep), bundle.rounded(unet, keep)
     strides = sum(isinstance(m, compvis.Down) or getattr(m, "change", None) is not None for row in unet.input_blocks for m in row)
     velocity = compvis.VelocityUNet(unet, table)
     velocity.cond = velocity.start = False
-    return bundle.Networks(Encode(first), Decode(first), velocity, first.channels, first.factor, first.factor * 2**strides, False, False, KEEP)
+    return bundle.Networks(Encode(first), Decode(first), velocity, first.channels, first.factor, first.factor * 2**strides, False, False, keep)
 
 
 def write_codebook(folder, codebook):
@@ -76,6 +78,7 @@ def main():
     p.add_argument("--checkpoint", required=True), p.add_argument("--config", required=True)
     p.add_argument("--hu", type=float, nargs=2, default=[-1000.0, 2000.0], metavar=("LOW", "HIGH"), help="HU of -1 and of 1 in its training")
     p.add_argument("--no-ema", action="store_true", help="the plain weights, not the averaged ones")
+    p.add_argument("--float32", action="store_true", help="weights on disk as in the checkpoint: twice the size, nothing rounded")
     p.add_argument("--trust", action="store_true", help="load a checkpoint with pickled objects")
     p.add_argument("--licence", default="not stated"), p.add_argument("--attribution", nargs="*", default=[])
     p.add_argument("--data", default="", help="a set whose val slices give the tables"), p.add_argument("--slices", type=int, default=24)
@@ -85,7 +88,7 @@ def main():
     if not (a.data or a.tables):
         p.error("give --data or --tables: a sampler needs the error of the estimate by level")
     first, unet, table, codebook, _, _ = compvis.load(a.checkpoint, a.config, a.trust, not a.no_ema)
-    nets = networks(first, unet, table)
+    nets = networks(first, unet, table, a.float32)
     folder = bundle.work_folder(a.bundle)
     files = bundle.write_networks(nets, folder, a.size, a.batch, a.extra, not a.no_free) | write_codebook(folder, codebook)
     bundle.publish(folder, a.bundle, describe(a, nets, first, table, files))

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+import bundle
 import compvis
 import conftest
 import convert_compvis
@@ -27,9 +28,9 @@ def config(kind, **unet):
         cond_stage_config="__is_unconditional__")))
 
 
-def write(folder, kind, ema=True):
-    """(checkpoint, configuration) with random weights under the published names and shapes."""
-    c = config(kind)
+def write(folder, kind, ema=True, c=None):
+    """(checkpoint, configuration) with random weights under the published names; of the small configuration, or c."""
+    c = c or config(kind)
     p = c["model"]["params"]
     first = conftest.lively(compvis.FirstStage(p["first_stage_config"]["target"], p["first_stage_config"]["params"], 1.0))
     plain, averaged = [conftest.lively(compvis.UNet(p["unet_config"]["params"]), s) for s in (1, 2)]
@@ -37,7 +38,7 @@ def write(folder, kind, ema=True):
     if kind == "kl":
         state["scale_factor"] = torch.tensor(0.7)
     else:
-        state["first_stage_model.quantize.embedding.weight"] = torch.randn(64, 3)
+        state["first_stage_model.quantize.embedding.weight"] = torch.randn(p["first_stage_config"]["params"].get("n_embed", 64), 3)
     narrow = lambda k, v: v[..., 0] if k.endswith(("qkv.weight", "proj_out.weight")) else v  # 1-D convolutions in the original
     state |= {"model.diffusion_model." + k: narrow(k, v) for k, v in plain.state_dict().items()}
     if ema:
@@ -82,6 +83,30 @@ def test_converted_network_is_the_original(converted):
     s = onnxfile.session(onnx.load(folder / "unet.onnx"))
     got = s.run(None, dict(z=z.numpy(), lognsr=np.array([float(table[t])], np.float32)))[0]
     assert np.abs(got - want.numpy()).max() < 5e-3 * float(want.abs().max())  # weights are half precision on disk
+
+
+def test_float32_keeps_the_checkpoint(tmp_path):
+    """With --float32 the file agrees with the checkpoint's own network, not only with its rounded weights."""
+    ckpt, cfg = write(tmp_path, "vq")
+    (tmp_path / "t.json").write_text("{}")
+    call("convert_compvis", "--checkpoint", ckpt, "--config", cfg, "--bundle", tmp_path / "b", "--size", 64, "--float32", "--no-free", "--tables", tmp_path / "t.json")
+    against(ckpt, cfg, tmp_path / "b", 64)
+
+
+def against(ckpt, cfg, folder, size):
+    """Every graph of a bundle against the checkpoint's networks in PyTorch, weights as they are: 1e-4 of the largest value."""
+    first, unet, table, *_ = compvis.load(ckpt, cfg)
+    net = convert_compvis.networks(first, unet, table, True)
+    for role in bundle.ROLES:
+        names, args = net.example(role, size, 1)
+        args = tuple(torch.flip(v, (-1,)) for v in args)  # not those of the converter's own check
+        s = onnxfile.session(onnx.load(folder / f"{role}.onnx"))
+        got = s.run(None, {k: v.numpy() for k, v in zip(names, args)})[0]
+        with torch.no_grad():
+            want = net.module(role)(*args).numpy()
+        worst = np.abs(got - want).max() / np.abs(want).max()
+        print(f"{role}: {worst:.1e}")
+        assert worst < 1e-4, role
 
 
 def test_scale_factor_is_inside(tmp_path):

@@ -154,7 +154,14 @@ def gradients(model, feed, cotangents, wrt, dtype):
     return {k: v.detach().double().numpy() for k, v in named.items()}
 
 
+def errors(got, want):
+    """|got - want| / |want|, Euclidean and of the largest elements."""
+    diff = got.astype(float) - want
+    return np.linalg.norm(diff) / np.linalg.norm(want), np.abs(diff).max() / np.abs(want).max()
+
+
 def compare(path, grad_path, seed=1):
+    """{tensor: (errors of the graph, errors of PyTorch in float32)} for outputs and gradients."""
     model, rng = onnx.load(path), np.random.default_rng(seed)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -167,16 +174,13 @@ def compare(path, grad_path, seed=1):
     cotangents = {k[2:]: v for k, v in feed.items() if k not in old}
     wrt = [n[2:] for n in names if n.startswith("d_") and n[2:] in old]
     want, single = (gradients(model, inputs, cotangents, wrt, t) for t in (torch.float64, torch.float32))
-    for k in names:
-        w = want[k]
-        norm = lambda v: np.linalg.norm(v.astype(float) - w) / np.linalg.norm(w)
-        worst = lambda v: np.abs(v.astype(float) - w).max() / np.abs(w).max()
-        print(f"{path.split('/')[-1]:24} {k:10} norm {norm(got[k]):.1e}  largest {worst(got[k]):.1e}   (torch float32: {norm(single[k]):.1e}  {worst(single[k]):.1e})", flush=True)
+    return {k: (errors(got[k], want[k]), errors(single[k], want[k])) for k in names}
 
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
     if len(sys.argv) < 3 or len(sys.argv) % 2 == 0:
         raise SystemExit(__doc__)
-    for pair in zip(sys.argv[1::2], sys.argv[2::2]):
-        compare(*pair)
+    for path, grad in zip(sys.argv[1::2], sys.argv[2::2]):
+        for k, ((norm, worst), (norm1, worst1)) in compare(path, grad).items():
+            print(f"{path.split('/')[-1]:24} {k:10} norm {norm:.1e}  largest {worst:.1e}   (torch float32: {norm1:.1e}  {worst1:.1e})", flush=True)
