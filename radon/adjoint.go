@@ -7,17 +7,23 @@ func (p *Projector) Adjoint(dst, src []float32) {
 	rows, cols := p.Dims()
 	mustHave("sinogram", src, rows)
 	mustHave("image", dst, cols)
-	w, h := p.grid.W, p.grid.H
+	p.call(p.adjoint, dst, src)
+}
+
+func (p *Projector) adjointPart(part int) {
 	rowsUsed, colsUsed := p.back[0] != nil, p.back[1] != nil
-	if rowsUsed {
-		p.backAxis(&p.ax[0], p.back[0], src)
-		for r := range h {
-			copy(dst[r*w:(r+1)*w], p.back[0][lead+r*p.ax[0].stride:])
-		}
+	for t := range p.ax {
+		p.backAxis(part, t, p.back[t])
 	}
-	if colsUsed {
-		p.backAxis(&p.ax[1], p.back[1], src)
-		p.kern.transpose(dst, w, p.back[1][lead:], h, w, p.ax[1].stride, rowsUsed)
+	p.crew.wait()
+	w := p.grid.W
+	lo, hi := p.crew.share(part, p.grid.H, vec)
+	dst := p.dst[lo*w : hi*w]
+	for r := lo; rowsUsed && r < hi; r++ {
+		copy(dst[(r-lo)*w:(r-lo+1)*w], p.back[0][p.ax[0].at(r):])
+	}
+	if colsUsed && lo < hi {
+		p.kern.transpose(dst, w, p.back[1][lead+lo:], hi-lo, w, p.ax[1].stride, rowsUsed)
 	}
 }
 
@@ -38,72 +44,84 @@ func (p *Projector) Gram(dst, src []float32) {
 	rows, _ := p.Dims()
 	mustHave("sinogram", dst, rows)
 	mustHave("sinogram", src, rows)
-	x, y := &p.ax[0], &p.ax[1]
-	w, h := p.grid.W, p.grid.H
-	switch {
-	case p.img[1] == nil:
-		p.backAxis(x, p.img[0], src)
-	case p.img[0] == nil:
-		p.backAxis(y, p.img[1], src)
-	default:
-		p.backAxis(x, p.img[0], src)
-		p.backAxis(y, p.back[1], src)
-		p.kern.transpose(p.img[0][lead:], x.stride, p.back[1][lead:], h, w, y.stride, true)
-		p.kern.transpose(p.img[1][lead:], y.stride, p.img[0][lead:], w, h, x.stride, false)
-	}
-	for t := range p.ax {
-		p.ax[t].clearOverhang(p.img[t])
-	}
-	p.project(dst)
+	p.call(p.gram, dst, src)
 }
 
-// clearOverhang zeroes what whole blocks wrote behind the end of each line.
-func (ax *axis) clearOverhang(img []float32) {
+func (p *Projector) gramPart(part int) {
+	x, y := &p.ax[0], &p.ax[1]
+	w, h := p.grid.W, p.grid.H
+	if p.img[0] == nil || p.img[1] == nil {
+		for t := range p.ax {
+			p.backAxis(part, t, p.img[t])
+		}
+	} else {
+		p.backAxis(part, 0, p.img[0])
+		p.backAxis(part, 1, p.back[1])
+		p.crew.wait()
+		if lo, hi := p.crew.share(part, h, vec); lo < hi {
+			row := p.img[0][x.at(lo):]
+			p.kern.transpose(row, x.stride, p.back[1][lead+lo:], hi-lo, w, y.stride, true)
+			p.kern.transpose(p.img[1][lead+lo:], y.stride, row, w, hi-lo, x.stride, false)
+		}
+	}
+	p.crew.wait()
+	for t := range p.ax {
+		p.ax[t].clearOverhang(p.img[t], part, p.crew)
+	}
+	p.crew.wait()
+	p.project(part)
+}
+
+// clearOverhang zeroes what whole vectors wrote behind the end of each line.
+func (ax *axis) clearOverhang(img []float32, part int, c *crew) {
 	over := roundUp(ax.m, vec)
 	if img == nil || over == ax.m {
 		return
 	}
-	for r := range ax.n {
-		clear(img[lead+r*ax.stride+ax.m : lead+r*ax.stride+over])
+	lo, hi := c.share(part, ax.n, 1)
+	for r := lo; r < hi; r++ {
+		clear(img[ax.at(r)+ax.m : ax.at(r)+over])
 	}
 }
 
-// backAxis sums the views of one axis into its padded image. Columns from m to
-// the next multiple of 16 get rubbish.
-func (p *Projector) backAxis(ax *axis, img, src []float32) {
+// backAxis sums the views of axis t into its padded image. Columns from m to the
+// next multiple of vec get rubbish. The parts share the views of a group, then
+// the lines.
+func (p *Projector) backAxis(part, t int, img []float32) {
+	ax, bk := &p.ax[t], p.desks[0].bk
+	lo, hi := p.crew.share(part, ax.n, 1)
 	for i := range ax.groups {
 		g := &ax.groups[i]
-		pos := 0
-		for j := g.lo; j < g.hi; j++ {
-			v := &ax.views[j]
-			n := p.phases * v.blen
-			p.undetect(p.bk[pos:pos+n], v, src[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins])
-			pos += n
+		p.crew.wait() // for the lines of the group before
+		first, last := p.crew.share(part, len(g.start), 1)
+		for j := first; j < last; j++ {
+			v, pos := &ax.views[g.lo+j], g.start[j]
+			p.undetect(&p.desks[part], bk[pos:pos+p.phases*v.blen], v, p.src[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins])
 		}
-		for r := 0; r < ax.n; r += tileLines {
-			for at := 0; at < roundUp(ax.m, vec)/vec; at += tileVecs {
-				for s := range g.sets {
-					set := &g.sets[s]
-					p.kern.addUp(img, p.bk, set.jobs[r:min(r+tileLines, ax.n)], set.off, at, tileVecs, i > 0 || s > 0)
-				}
-			}
+		p.crew.wait()
+		for r := lo; r < hi; r += tileLines {
+			g.backTile(p.kern, img, bk, r, min(r+tileLines, hi), i > 0)
+		}
+	}
+}
+
+// backTile adds the views of the group to lines r0 to r1.
+func (g *group) backTile(k kernel, img, bk []float32, r0, r1 int, add bool) {
+	for at := 0; at < int(g.sets[0].jobs[0].vecs); at += tileVecs {
+		for i := range g.sets {
+			set := &g.sets[i]
+			k.addUp(img, bk, set.jobs[r0:r1], set.off, at, tileVecs, add || i > 0)
 		}
 	}
 }
 
 // undetect is the transpose of detect.
-func (p *Projector) undetect(bk []float32, v *view, src []float32) {
+func (p *Projector) undetect(d *desk, bk []float32, v *view, src []float32) {
 	if v.n == 0 {
 		clear(bk)
 		return
 	}
-	n := roundUp(p.margin+len(bk), block)
-	for i := range v.passes {
-		clear(p.pass[i*p.fineLen : i*p.fineLen+n])
-	}
-	p.kern.spread(p.pass, p.fineLen, v.passes, src[v.k0:v.k0+v.n], v.desc, v.w, v.taps)
-	p.job[0] = job{0, 0, int32(v.passes), int32(n / vec)}
-	p.kern.addUp(p.fine, p.pass, p.job[:], p.passOff, 0, n/vec, false)
-	p.kern.deinterleave(bk, p.fine[p.margin:p.margin+len(bk)], p.phases, v.blen)
-	clear(p.fine[:p.margin])
+	fine := d.fine[p.margin:][:len(bk)]
+	p.kern.spread(fine, p.margin, src[v.k0:v.k0+v.n], v)
+	p.kern.deinterleave(bk, fine, p.phases, v.blen)
 }

@@ -227,10 +227,12 @@ func (f *FanFBP) Reconstruct(dst []float32, s ct.Sinogram) {
 		for k, w := range f.pre[lo:hi] {
 			f.live[k] *= w
 		}
-		f.ramp.apply(f.filtered[1:g.Bins+1], f.live, 1)
+		f.ramp.apply(f.filtered[1:g.Bins+1], f.live, unscaled)
 		f.backproject(dst, v)
 	}
 }
+
+var unscaled = []float32{1}
 
 // backproject adds the filtered view v to the image.
 func (f *FanFBP) backproject(dst []float32, v int) {

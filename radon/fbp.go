@@ -12,17 +12,20 @@ type FBPOptions struct {
 	Cutoff float64 // fraction of the Nyquist frequency where the window ends, 0 is 1
 	Kernel string  // one of Kernels(); empty is the best of this processor
 	Phases int     // as in Options
+	// Workers as in Options
+	Workers int
 }
 
 // FBP is filtered backprojection of one geometry onto one grid. It has work
 // space, so one goroutine uses it at a time; [FBP.Clone] makes another.
 type FBP struct {
 	p        *Projector
-	ramp     *filter
+	ramps    []*filter // one for each part
 	scale    []float32 // weight of each view
 	coverage Coverage
 	filtered []float32
-	live     []float32 // a view with its dead bins filled
+	sino     ct.Sinogram // of the call that runs
+	parts    func(part int)
 }
 
 // NewFBP plans filtered backprojection: the band-limited ramp (Kak and Slaney
@@ -47,12 +50,12 @@ func NewFBP(grid ct.Grid, geo ct.Geometry, opt FBPOptions) (*FBP, error) {
 	if geo.BinSize < 0.6*min(grid.DX, grid.DY) {
 		foot = Strip
 	}
-	plan, err := newPlan(grid, geo, Options{Footprint: foot, Phases: opt.Phases, Kernel: opt.Kernel})
+	plan, err := newPlan(grid, geo, Options{Footprint: foot, Phases: opt.Phases, Kernel: opt.Kernel, Workers: opt.Workers})
 	if err != nil {
 		return nil, err
 	}
 	p := plan.projector(false)
-	f := &FBP{p: p, ramp: newFilter(p.kern, rampTaps(geo.Bins, opt.Window, opt.Cutoff))}
+	f := &FBP{p: p, ramps: []*filter{newFilter(p.kern, rampTaps(geo.Bins, opt.Window, opt.Cutoff))}}
 	weights, cov := ViewWeights(geo.Angles)
 	f.coverage = cov
 	for _, w := range weights {
@@ -64,14 +67,18 @@ func NewFBP(grid ct.Grid, geo ct.Geometry, opt FBPOptions) (*FBP, error) {
 }
 
 func (f *FBP) workSpace() {
-	f.filtered, f.live = alloc(f.p.geo.Len()), alloc(f.p.geo.Bins)
+	f.filtered = alloc(f.p.geo.Len())
+	for len(f.ramps) < f.p.crew.n {
+		f.ramps = append(f.ramps, f.ramps[0].clone())
+	}
+	f.parts = f.reconstructPart
 }
 
 // Clone returns an FBP on the same plan with work space of its own, for another
 // goroutine.
 func (f *FBP) Clone() *FBP {
 	c := *f
-	c.p, c.ramp = f.p.Clone(), f.ramp.clone()
+	c.p, c.ramps = f.p.Clone(), []*filter{f.ramps[0].clone()}
 	c.workSpace()
 	return &c
 }
@@ -96,10 +103,7 @@ func (f *FBP) Kernel() string { return f.p.Kernel() }
 func (f *FBP) Filter(dst, src []float32) {
 	mustHave("sinogram", dst, f.p.geo.Len())
 	mustHave("sinogram", src, f.p.geo.Len())
-	k := f.p.geo.Bins
-	for v, s := range f.scale {
-		f.ramp.apply(dst[v*k:(v+1)*k], src[v*k:(v+1)*k], s)
-	}
+	f.ramps[0].apply(dst, src, f.scale)
 }
 
 // Reconstruct writes the image (H*W, 1/mm) of s to dst. Dead bins (Sigma +Inf)
@@ -114,24 +118,36 @@ func (f *FBP) Reconstruct(dst []float32, s ct.Sinogram) {
 		panic(fmt.Sprintf("radon: sinogram of %d views of %d bins, the plan has %d of %d", s.Views(), s.Bins, g.Views(), g.Bins))
 	}
 	mustHave("sinogram", s.Data, g.Len())
-	if s.Sigma == nil {
-		f.Filter(f.filtered, s.Data)
-	} else {
+	mustHave("image", dst, f.p.grid.Len())
+	if s.Sigma != nil {
 		mustHave("sigma", s.Sigma, g.Len())
-		f.filterLive(s)
 	}
-	f.p.Adjoint(dst, f.filtered)
+	f.sino = s
+	f.p.call(f.parts, dst, f.filtered)
+	f.sino = ct.Sinogram{}
 }
 
-func (f *FBP) filterLive(s ct.Sinogram) {
-	k := s.Bins
-	for v, scale := range f.scale {
-		out := f.filtered[v*k : (v+1)*k]
-		if !fillDead(f.live, s.Data[v*k:(v+1)*k], s.Sigma[v*k:(v+1)*k]) {
-			clear(out)
-			continue
+// reconstructPart filters some views, then does its part of the adjoint.
+func (f *FBP) reconstructPart(part int) {
+	k := f.sino.Bins
+	lo, hi := f.p.crew.share(part, len(f.scale), together)
+	out, in := f.filtered[lo*k:hi*k], f.sino.Data[lo*k:hi*k]
+	if f.sino.Sigma != nil {
+		f.fill(out, in, f.sino.Sigma[lo*k:hi*k])
+		in = out
+	}
+	f.ramps[part].apply(out, in, f.scale[lo:hi])
+	f.p.crew.wait()
+	f.p.adjointPart(part)
+}
+
+// fill copies some views with their dead bins filled.
+func (f *FBP) fill(dst, data, sigma []float32) {
+	k := f.sino.Bins
+	for v := 0; v < len(dst); v += k {
+		if !fillDead(dst[v:v+k], data[v:v+k], sigma[v:v+k]) {
+			clear(dst[v : v+k])
 		}
-		f.ramp.apply(out, f.live, scale)
 	}
 }
 

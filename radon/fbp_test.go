@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,21 +123,21 @@ func TestFBPImage(t *testing.T) {
 	}
 }
 
-// TestFilter: the direct convolution against its definition, a Fourier transform
-// of the taps by the slow formula.
+// TestFilter: the convolution, of several views in place, against its definition.
 func TestFilter(t *testing.T) {
 	eachKernel(t, func(t *testing.T, kernel string) {
 		k, _ := kernelByName(kernel)
 		for _, n := range []int{1, 2, 3, 31, 64, 65, 367} {
 			for _, w := range []Window{RamLak, Hann} {
 				taps := rampTaps(n, w, 1)
-				y := optest.Normals(n, 5)
-				got := make([]float32, n)
-				newFilter(k, taps).apply(got, y, 2)
-				for i := range n {
-					want := 0.0
+				scale := []float32{2, -1, 0.5, 3, 1, 0}
+				y := optest.Normals(n*len(scale), 5)
+				got := slices.Clone(y)
+				newFilter(k, taps).apply(got, got, scale)
+				for i := range got {
+					v, want := i/n, 0.0
 					for j := range n {
-						want += 2 * float64(y[j]) * taps[max(i-j, j-i)]
+						want += float64(scale[v]) * float64(y[v*n+j]) * taps[max(i%n-j, j-i%n)]
 					}
 					if math.Abs(want-float64(got[i])) > 1e-5 {
 						t.Fatalf("%d bins, %s: bin %d is %g, want %g", n, w, i, got[i], want)

@@ -33,13 +33,22 @@ func resample256(dst *float32, n int, fine *float32, desc *[2]int32, w *float32,
 func resample512(dst *float32, n int, fine *float32, desc *[2]int32, w *float32, taps int)
 
 //go:noescape
-func spread256(pass *float32, stride, passes int, y *float32, n int, desc *[2]int32, w *float32, taps int)
+func spread256(dst *float32, nvec int, y *float32, span, desc *[2]int32, w *float32, at int)
+
+//go:noescape
+func spread512(dst *float32, nvec int, y *float32, span, desc *[2]int32, w *float32, at int)
 
 //go:noescape
 func interleave4(dst, src *float32, n0 int)
 
 //go:noescape
 func deinterleave4(dst, src *float32, n0 int)
+
+//go:noescape
+func interleave4z(dst, src *float32, n0 int)
+
+//go:noescape
+func deinterleave4z(dst, src *float32, n0 int)
 
 // transpose8 handles a column of tiles of 8 x 8, transpose16 of 16 x 16; strides
 // in floats.
@@ -51,10 +60,10 @@ func transpose8(dst *float32, ds int, src *float32, ss int, n int, add int)
 func transpose16(dst *float32, ds int, src *float32, ss int, n int, add int)
 
 //go:noescape
-func tapSum256(dst *float32, nblk int, base, coef *float32, n int)
+func tapSum256(dst *float32, stride, nvec int, base, coef *float32, n int)
 
 //go:noescape
-func tapSum512(dst *float32, nblk int, base, coef *float32, n int)
+func tapSum512(dst *float32, stride, nvec int, base, coef *float32, n int)
 
 func b2i(b bool) int {
 	if b {
@@ -90,32 +99,44 @@ func (k kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps in
 	resample256(&dst[0], n, &g[0], &desc[0], &w[0], taps)
 }
 
-func (k kernel) spread(pass []float32, stride, passes int, y []float32, desc [][2]int32, w []float32, taps int) {
-	n := len(y)
+func (k kernel) spread(dst []float32, at int, y []float32, v *view) {
+	n := len(dst) / vec
 	if k == kernelGo || n == 0 {
-		spreadGo(pass, stride, passes, y, desc, w, taps)
+		spreadGo(dst, at, y, v)
 		return
 	}
-	_, _ = desc[n-1], pass[stride*passes-1]
-	spread256(&pass[0], stride, passes, &y[0], n, &desc[0], &w[0], taps)
+	_, _ = v.span[n-1], v.desc[len(y)-1]
+	if k == kernelAVX512 {
+		spread512(&dst[0], n, &y[0], &v.span[0], &v.desc[0], &v.w[0], at)
+		return
+	}
+	spread256(&dst[0], n, &y[0], &v.span[0], &v.desc[0], &v.w[0], at)
 }
 
 func (k kernel) interleave(dst, src []float32, p, n0 int) {
-	if k == kernelGo || p != 4 || n0%8 != 0 || n0 == 0 {
+	if k == kernelGo || p != 4 || n0%vec != 0 || n0 == 0 {
 		interleaveGo(dst, src, p, n0)
 		return
 	}
 	_, _ = dst[4*n0-1], src[4*n0-1]
-	interleave4(&dst[0], &src[0], n0)
+	if k == kernelAVX512 {
+		interleave4z(&dst[0], &src[0], n0)
+	} else {
+		interleave4(&dst[0], &src[0], n0)
+	}
 }
 
 func (k kernel) deinterleave(dst, src []float32, p, n0 int) {
-	if k == kernelGo || p != 4 || n0%8 != 0 || n0 == 0 {
+	if k == kernelGo || p != 4 || n0%vec != 0 || n0 == 0 {
 		deinterleaveGo(dst, src, p, n0)
 		return
 	}
 	_, _ = dst[4*n0-1], src[4*n0-1]
-	deinterleave4(&dst[0], &src[0], n0)
+	if k == kernelAVX512 {
+		deinterleave4z(&dst[0], &src[0], n0)
+	} else {
+		deinterleave4(&dst[0], &src[0], n0)
+	}
 }
 
 func (k kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add bool) {
@@ -141,16 +162,16 @@ func (k kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, ad
 	}
 }
 
-func (k kernel) tapSum(dst, base, coef []float32) {
-	n := len(dst) / block
-	if k == kernelGo || n == 0 || len(coef) == 0 {
-		tapSumGo(dst, base, coef)
+func (k kernel) tapSum(dst []float32, stride int, base, coef []float32) {
+	n, taps := stride/vec, len(coef)/4
+	if k == kernelGo || n == 0 || n%4 != 0 || taps == 0 {
+		tapSumGo(dst, stride, base, coef)
 		return
 	}
-	_ = base[len(coef)+len(dst)-2]
+	_, _ = base[taps+stride-2], dst[4*stride-1]
 	if k == kernelAVX512 {
-		tapSum512(&dst[0], n, &base[len(coef)-1], &coef[0], len(coef))
+		tapSum512(&dst[0], stride, n, &base[taps-1], &coef[0], taps)
 		return
 	}
-	tapSum256(&dst[0], n, &base[len(coef)-1], &coef[0], len(coef))
+	tapSum256(&dst[0], stride, n, &base[taps-1], &coef[0], taps)
 }

@@ -75,14 +75,18 @@ func resampleGo(dst, g []float32, desc [][2]int32, w []float32, taps int) {
 	}
 }
 
-// spreadGo is the transpose of resample: pass k%passes gets y[k]*w at the
-// window of bin k.
-func spreadGo(pass []float32, stride, passes int, y []float32, desc [][2]int32, w []float32, taps int) {
-	for k, v := range y {
-		a := pass[k%passes*stride+int(desc[k][0]):][:taps]
-		b := w[desc[k][1]:][:taps]
-		for i := range a {
-			a[i] = v * b[i]
+// spreadGo is the transpose of resample, for the samples from at on: dst[j] = sum
+// over k in v.span[j/vec] of y[k] * w[desc[k][1]+i], i = at+j-desc[k][0].
+func spreadGo(dst []float32, at int, y []float32, v *view) {
+	clear(dst)
+	for k, x := range y {
+		j, w := int(v.desc[k][0])-at, v.w[v.desc[k][1]:][:v.taps]
+		if j < 0 {
+			j, w = 0, w[-j:]
+		}
+		d := dst[j:]
+		for i := range min(len(d), len(w)) {
+			d[i] += x * w[i]
 		}
 	}
 }
@@ -159,14 +163,35 @@ func transpose4(dst []float32, ds int, src []float32, ss int, add bool) {
 	}
 }
 
-// tapSumGo: dst[i] = sum over j of coef[j]*base[len(coef)-1-j+i], a
-// convolution; len(dst) is a multiple of block.
-func tapSumGo(dst, base, coef []float32) {
-	clear(dst)
-	for j, c := range coef {
-		b := base[len(coef)-1-j:][:len(dst)]
-		for i := range dst {
-			dst[i] += c * b[i]
-		}
+// tapSumGo convolves four views with one row of taps: dst[v*stride+i] = sum over j
+// of coef[4*j+v]*base[n-1-j+i], n = len(coef)/4 and i < stride.
+func tapSumGo(dst []float32, stride int, base, coef []float32) {
+	n := len(coef) / 4
+	d0, d1 := dst[:stride], dst[stride:][:stride]
+	d2, d3 := dst[2*stride:][:stride], dst[3*stride:][:stride]
+	// Four outputs of two views at a time stay in registers.
+	for i := 0; i < stride; i += 4 {
+		taps2((*[4]float32)(d0[i:]), (*[4]float32)(d1[i:]), base[i:i+n+3], coef)
+		taps2((*[4]float32)(d2[i:]), (*[4]float32)(d3[i:]), base[i:i+n+3], coef[2:])
 	}
+}
+
+// taps2 does four outputs of two views; base is as far as they reach.
+func taps2(a, b *[4]float32, base, coef []float32) {
+	var a0, a1, a2, a3, b0, b1, b2, b3 float32
+	for j := 0; j+1 < len(coef); j += 4 {
+		u, v := coef[j], coef[j+1]
+		h := (*[4]float32)(base[len(base)-4:])
+		base = base[:len(base)-1]
+		a0 += u * h[0]
+		a1 += u * h[1]
+		a2 += u * h[2]
+		a3 += u * h[3]
+		b0 += v * h[0]
+		b1 += v * h[1]
+		b2 += v * h[2]
+		b3 += v * h[3]
+	}
+	a[0], a[1], a[2], a[3] = a0, a1, a2, a3
+	b[0], b[1], b[2], b[3] = b0, b1, b2, b3
 }

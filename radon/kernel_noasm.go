@@ -12,9 +12,7 @@ func (kernel) resample(dst, g []float32, desc [][2]int32, w []float32, taps int)
 	resampleGo(dst, g, desc, w, taps)
 }
 
-func (kernel) spread(pass []float32, stride, passes int, y []float32, desc [][2]int32, w []float32, taps int) {
-	spreadGo(pass, stride, passes, y, desc, w, taps)
-}
+func (kernel) spread(dst []float32, at int, y []float32, v *view) { spreadGo(dst, at, y, v) }
 
 func (kernel) interleave(dst, src []float32, p, n0 int) { interleaveGo(dst, src, p, n0) }
 
@@ -24,4 +22,6 @@ func (kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add 
 	transposeGo(dst, ds, src, w, h, ss, add)
 }
 
-func (kernel) tapSum(dst, base, coef []float32) { tapSumGo(dst, base, coef) }
+func (kernel) tapSum(dst []float32, stride int, base, coef []float32) {
+	tapSumGo(dst, stride, base, coef)
+}

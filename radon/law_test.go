@@ -46,6 +46,7 @@ var options = []Options{
 	{Footprint: Linear, Phases: 8},
 	{Phases: 3},
 	{cache: 20000},
+	{Workers: 3},
 }
 
 // eachKernel runs f on every kernel of this processor.
@@ -72,7 +73,7 @@ func TestAdjoint(t *testing.T) {
 		for _, s := range shapes {
 			for _, o := range options {
 				o.Kernel = kernel
-				t.Run(fmt.Sprintf("%s/%v/phases=%d/cache=%d", s.name, o.Footprint, o.Phases, o.cache), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%v/phases=%d/cache=%d/workers=%d", s.name, o.Footprint, o.Phases, o.cache, o.Workers), func(t *testing.T) {
 					worst = max(worst, optest.Check(t, mustNew(t, s.grid, s.geo, o), optest.Options{}))
 				})
 			}
@@ -118,6 +119,6 @@ func randomShape(seed uint64) (shape, Options) {
 		}
 		s.geo.Angles = append(s.geo.Angles, a)
 	}
-	o := Options{Footprint: Footprint(r.IntN(3)), Phases: 1 + r.IntN(8), steps: 1 + r.IntN(40), cache: 1 + r.IntN(40000)}
+	o := Options{Footprint: Footprint(r.IntN(3)), Phases: 1 + r.IntN(8), steps: 1 + r.IntN(40), cache: 1 + r.IntN(40000), Workers: 1 + r.IntN(3)}
 	return s, o
 }

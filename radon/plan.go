@@ -17,14 +17,18 @@ type Options struct {
 	Phases int
 	// Kernel is one of Kernels(); empty is the best of this processor.
 	Kernel string
+	// Workers is the number of goroutines of one call, 0 is one. The bits of the
+	// result do not depend on it. For many slices, a clone each is better.
+	Workers int
 
 	steps int // steps of the weight table between two samples, 0 = 32
 	cache int // bytes of image or buckets to keep hot, 0 = 400 KiB
 }
 
 const (
-	maxPhases = 64
-	maxRatio  = 64 // of bin size to pixel size, either way
+	maxPhases  = 64
+	maxWorkers = 1024
+	maxRatio   = 64 // of bin size to pixel size, either way
 	// lead is the number of zero floats before the first and after the last line
 	// of a padded image.
 	lead = 64
@@ -33,20 +37,21 @@ const (
 // plan is what depends on grid, geometry and options alone. It is not changed
 // after newPlan, so any number of projectors share it.
 type plan struct {
-	grid   ct.Grid
-	geo    ct.Geometry
-	kern   kernel
-	foot   Footprint
-	phases int
-	steps  int
-	cache  int
-	ax     [2]axis
+	grid    ct.Grid
+	geo     ct.Geometry
+	kern    kernel
+	foot    Footprint
+	phases  int
+	steps   int
+	cache   int
+	workers int
+	ax      [2]axis
 
-	margin  int     // zero floats before the samples of a view
-	fineLen int     // floats of one interleaved view with its margins
-	bkLen   int     // floats of the buckets of the largest group
-	lineLen int     // bins of a view, padded
-	passOff []int32 // where the passes of the adjoint begin, for their sum
+	margin  int // zero floats before the samples of a view
+	fineLen int // floats of one interleaved view with its margins
+	bkLen   int // floats of the buckets of the largest group
+	lineLen int // bins of a view, padded
+	tables  map[[2]int64]table
 }
 
 // axis is one of the two orientations: lines are rows (|a| >= |b|) or columns.
@@ -59,15 +64,25 @@ type axis struct {
 
 // view is the plan of one angle.
 type view struct {
-	index  int        // which view of the sinogram
-	blen   int        // floats of a bucket, a multiple of block
-	q      []int      // displacement of each line in 1/phases pixel; kept until the groups are made
-	k0, n  int        // first bin that sees the image, and how many do
-	desc   [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of descPad
-	w      []float32  // steps+1 rows of taps weights, the last row zero
-	taps   int
-	passes int // interleaved passes of the adjoint, so that windows of one pass do not overlap
+	index int        // which view of the sinogram
+	blen  int        // floats of a bucket, a multiple of block
+	q     []int      // displacement of each line in 1/phases pixel; kept until the groups are made
+	k0, n int        // first bin that sees the image, and how many do
+	desc  [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of descPad
+	span  [][2]int32 // for each vector of samples: the bins whose windows touch it
+	table
 }
+
+// table has the weights of the samples of a window for steps places of the bin
+// between two samples, and a row of zeros. Each row has vec zeros on both sides,
+// so that the adjoint can read it beside its ends.
+type table struct {
+	w    []float32
+	taps int // of a window
+}
+
+// row is where the weights of step i begin.
+func (t *table) row(i int) int { return i*(t.taps+2*vec) + vec }
 
 func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
 	if err := check(grid, geo, o); err != nil {
@@ -78,7 +93,7 @@ func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
 		return nil, err
 	}
 	geo.Angles = append([]float64(nil), geo.Angles...)
-	p := &plan{grid: grid, geo: geo, kern: k, foot: o.Footprint, phases: o.Phases, steps: o.steps, cache: o.cache}
+	p := &plan{grid: grid, geo: geo, kern: k, foot: o.Footprint, phases: o.Phases, steps: o.steps, cache: o.cache, workers: max(1, o.Workers)}
 	if p.phases == 0 {
 		p.phases = defaultPhases(grid, geo, o.Footprint)
 	}
@@ -88,6 +103,7 @@ func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
 	if p.cache == 0 {
 		p.cache = 400 << 10
 	}
+	p.tables = map[[2]int64]table{}
 	p.ax[0].size(grid.W, grid.H)
 	p.ax[1].size(grid.H, grid.W)
 	p.planViews()
@@ -116,6 +132,8 @@ func check(grid ct.Grid, geo ct.Geometry, o Options) error {
 		return fmt.Errorf("radon: detector offset of %g bins: no object can be seen", geo.Offset)
 	case o.Footprint < Strip || o.Footprint > Linear:
 		return fmt.Errorf("radon: %v is none of strip, joseph, linear", o.Footprint)
+	case o.Workers < 0 || o.Workers > maxWorkers:
+		return fmt.Errorf("radon: %d workers: 1 to %d are possible", o.Workers, maxWorkers)
 	case o.Phases < 0 || o.Phases > maxPhases:
 		return fmt.Errorf("radon: %d phases: 1 to %d are possible", o.Phases, maxPhases)
 	}
@@ -181,15 +199,14 @@ func (p *plan) planView(ax *axis, index int, a, b, u0 float64) view {
 	// The mean rounding error moves the grid: without that, ties displace every
 	// line the same way (a sixteenth of a pixel at tau = 1/8).
 	step := a / float64(p.phases)
-	v.weights(p, step, a, math.Abs(b))
+	v.table = p.table(step, a, math.Abs(b))
 	v.windows(p, step, u0+a*tmin-step*mean, p.phases*(ax.m-1)+qmax)
-	v.countPasses()
 	if flip {
 		v.k0 = p.geo.Bins - v.k0 - v.n
 		slices.Reverse(v.desc)
 	}
 	for len(v.desc)%descPad != 0 {
-		v.desc = append(v.desc, [2]int32{0, int32(p.steps * v.taps)})
+		v.desc = append(v.desc, [2]int32{0, int32(v.row(p.steps))})
 	}
 	return v
 }
@@ -206,19 +223,26 @@ func quantise(n, phases int, tau, tmin float64) (q []int, mean float64) {
 	return q, mean / float64(n)
 }
 
-// weights tabulates the footprint at steps places of the bin between two
-// samples. A window has taps samples.
-func (v *view) weights(p *plan, step, a, b float64) {
+// table tabulates the footprint. Views of equal steps share it: those mirrored at
+// an axis, and for square pixels at a diagonal.
+func (p *plan) table(step, a, b float64) table {
+	key := [2]int64{int64(math.Round(a * 1e9)), int64(math.Round(b * 1e9))}
+	if t, ok := p.tables[key]; ok {
+		return t
+	}
 	h, half := p.foot.shape(a, b, p.grid.DX*p.grid.DY, p.geo.BinSize)
-	v.taps = roundUp(int(math.Ceil(2*half/step))+1, p.kern.tapUnit())
-	v.w = alloc((p.steps + 1) * v.taps)
-	centre := float64(v.taps-1) / 2
+	t := table{taps: roundUp(int(math.Ceil(2*half/step))+1, p.kern.tapUnit())}
+	t.w = alloc(t.row(p.steps) + t.taps + vec)
+	centre := float64(t.taps-1) / 2
 	for i := range p.steps {
-		for j := range v.taps {
+		row := t.w[t.row(i):]
+		for j := range t.taps {
 			x := float64(j) - centre - (float64(i)/float64(p.steps) - 0.5)
-			v.w[i*v.taps+j] = float32(h(x * step))
+			row[j] = float32(h(x * step))
 		}
 	}
+	p.tables[key] = t
+	return t
 }
 
 // windows finds for every bin where its samples begin. Sample j lies at
@@ -243,44 +267,44 @@ func (v *view) windows(p *plan, step, f0 float64, last int) {
 			}
 			continue
 		}
-		v.desc = append(v.desc, [2]int32{int32(j), int32(f * v.taps)})
+		v.desc = append(v.desc, [2]int32{int32(j), int32(v.row(f))})
 		v.n++
 	}
 }
 
-// countPasses: the adjoint stores windows without reading first, so the windows
-// of one pass must not overlap. Bins much smaller than a pixel share starts, so
-// the number comes from the starts, not from the step.
-func (v *view) countPasses() {
-	v.passes = 1
-	for k, m := 0, 0; k < v.n; k++ {
-		for m < v.n && v.desc[m][0]-v.desc[k][0] < int32(v.taps) {
-			m++
+// spans finds the bins that touch each vector of samples. Window starts rise or
+// fall with the bin, so they are a range.
+func (v *view) spans(samples int) {
+	v.span = make([][2]int32, samples/vec)
+	for k, d := range v.desc[:v.n] {
+		lo, hi := max(0, int(d[0])), min(samples, int(d[0])+v.taps)
+		for b := lo / vec; b*vec < hi; b++ {
+			s := &v.span[b]
+			if s[1] == 0 {
+				s[0] = int32(k)
+			}
+			s[1] = int32(k + 1)
 		}
-		v.passes = max(v.passes, m-k)
 	}
 }
 
 // finish sizes the work space and makes window starts relative to it: a margin
 // stands before the samples.
 func (p *plan) finish() {
-	passes := 0
 	for t := range p.ax {
 		for i := range p.ax[t].views {
 			v := &p.ax[t].views[i]
 			p.fineLen = max(p.fineLen, p.phases*v.blen)
 			p.margin = max(p.margin, roundUp(v.taps, block))
 			p.lineLen = max(p.lineLen, len(v.desc))
-			passes = max(passes, v.passes)
 		}
 	}
 	p.fineLen = roundUp(p.fineLen+2*p.margin, block)
-	for i := range passes {
-		p.passOff = append(p.passOff, int32(i*p.fineLen))
-	}
+	p.tables = nil // the views have them
 	for t := range p.ax {
 		for i := range p.ax[t].views {
 			v := &p.ax[t].views[i]
+			v.spans(p.phases * v.blen)
 			for k := range v.desc {
 				v.desc[k][0] += int32(p.margin)
 			}

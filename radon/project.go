@@ -15,12 +15,19 @@ type Projector struct {
 	forward bool         // has img
 	img     [2][]float32 // padded images, for each axis
 	back    [2][]float32
-	bk      []float32 // buckets of one group
-	fine    []float32 // interleaved buckets of one view
-	pass    []float32
-	job     [1]job
-	line    []float32
+	desks   []desk    // one for each part of the crew
 	sino    []float32 // for Normal, made when first used
+
+	crew                 *crew
+	dst, src             []float32 // of the call that runs
+	apply, adjoint, gram func(part int)
+}
+
+// desk is the work space of one part.
+type desk struct {
+	bk   []float32 // buckets of one group; the first desk's are shared by Adjoint
+	fine []float32 // interleaved buckets of one view
+	line []float32
 }
 
 var (
@@ -50,13 +57,9 @@ func (p *Projector) Clone() *Projector { return p.projector(p.forward) }
 
 // projector makes work space; without forward, for Adjoint alone.
 func (p *plan) projector(forward bool) *Projector {
-	pr := &Projector{
-		plan:    p,
-		forward: forward,
-		bk:      alloc(p.bkLen),
-		fine:    alloc(p.fineLen),
-		pass:    alloc(p.fineLen*len(p.passOff) + vec),
-		line:    alloc(p.lineLen + 16),
+	pr := &Projector{plan: p, forward: forward, crew: newCrew(p.workers)}
+	for range pr.crew.n {
+		pr.desks = append(pr.desks, desk{bk: alloc(p.bkLen), fine: alloc(p.fineLen), line: alloc(p.lineLen + vec)})
 	}
 	for t := range p.ax {
 		ax := &p.ax[t]
@@ -68,6 +71,8 @@ func (p *plan) projector(forward bool) *Projector {
 			pr.img[t] = alloc(ax.padded())
 		}
 	}
+	// Made once, because a method value allocates.
+	pr.apply, pr.adjoint, pr.gram = pr.applyPart, pr.adjointPart, pr.gramPart
 	return pr
 }
 
@@ -98,55 +103,71 @@ func (p *Projector) Apply(dst, src []float32) {
 	rows, cols := p.Dims()
 	mustHave("sinogram", dst, rows)
 	mustHave("image", src, cols)
-	w, h := p.grid.W, p.grid.H
-	if p.img[0] != nil {
-		padCopy(p.img[0][lead:], src, w, h, p.ax[0].stride)
-	}
-	if p.img[1] != nil {
-		p.kern.transpose(p.img[1][lead:], p.ax[1].stride, src, w, h, w, false)
-	}
-	p.project(dst)
+	p.call(p.apply, dst, src)
 }
 
-// project fills the sinogram from the padded images of both axes.
-func (p *Projector) project(dst []float32) {
+// call runs the parts of a call.
+func (p *Projector) call(part func(int), dst, src []float32) {
+	p.dst, p.src = dst, src
+	p.crew.run(part)
+	p.dst, p.src = nil, nil
+}
+
+func (p *Projector) applyPart(part int) {
+	w := p.grid.W
+	lo, hi := p.crew.share(part, p.grid.H, vec)
+	src := p.src[lo*w : hi*w]
+	if p.img[0] != nil {
+		padCopy(p.img[0][p.ax[0].at(lo):], src, w, hi-lo, p.ax[0].stride)
+	}
+	if p.img[1] != nil && lo < hi {
+		p.kern.transpose(p.img[1][lead+lo:], p.ax[1].stride, src, w, hi-lo, w, false)
+	}
+	p.crew.wait()
+	p.project(part)
+}
+
+// project fills the sinogram from the padded images of both axes. Each part has
+// every n-th group.
+func (p *Projector) project(part int) {
+	turn := 0
 	for t := range p.ax {
 		ax := &p.ax[t]
 		for g := range ax.groups {
-			p.projectGroup(ax, &ax.groups[g], p.img[t], dst)
+			if turn%p.crew.n == part {
+				p.projectGroup(&p.desks[part], ax, &ax.groups[g], p.img[t])
+			}
+			turn++
 		}
 	}
 }
 
-func (p *Projector) projectGroup(ax *axis, g *group, img, dst []float32) {
+func (p *Projector) projectGroup(d *desk, ax *axis, g *group, img []float32) {
 	for _, r := range g.rest {
-		clear(p.bk[r[0]:r[1]])
+		clear(d.bk[r[0]:r[1]])
 	}
 	for s, jobs := range g.strips {
 		for at := 0; at < g.vecs; at += windowVecs {
-			p.kern.addUp(p.bk, img, jobs, g.lineOff, at, windowVecs, s > 0)
+			p.kern.addUp(d.bk, img, jobs, g.lineOff, at, windowVecs, s > 0)
 		}
 	}
-	pos := 0
-	for i := g.lo; i < g.hi; i++ {
-		v := &ax.views[i]
-		n := p.phases * v.blen
-		p.detect(dst[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins], v, p.bk[pos:pos+n])
-		pos += n
+	for i, pos := range g.start {
+		v := &ax.views[g.lo+i]
+		p.detect(d, p.dst[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins], v, d.bk[pos:pos+p.phases*v.blen])
 	}
 }
 
 // detect turns the buckets of a view into its bins.
-func (p *Projector) detect(dst []float32, v *view, bk []float32) {
+func (p *Projector) detect(d *desk, dst []float32, v *view, bk []float32) {
 	if v.n == 0 { // set at every call: dst may hold anything
 		clear(dst)
 		return
 	}
-	fine := p.fine[p.margin:]
+	fine := d.fine[p.margin:]
 	p.kern.interleave(fine[:len(bk)], bk, p.phases, v.blen)
 	clear(fine[len(bk) : len(bk)+p.margin])
-	line := p.line[:len(v.desc)]
-	p.kern.resample(line, p.fine, v.desc, v.w, v.taps)
+	line := d.line[:len(v.desc)]
+	p.kern.resample(line, d.fine, v.desc, v.w, v.taps)
 	clear(dst[:v.k0])
 	copy(dst[v.k0:], line[:v.n])
 	clear(dst[v.k0+v.n:])

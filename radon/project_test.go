@@ -3,6 +3,7 @@ package radon
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -167,6 +168,7 @@ func TestNewRefuses(t *testing.T) {
 		{"far detector", grid, ct.Geometry{Bins: 3, BinSize: 1, Offset: 1e9, Angles: angles(0)}, Options{}, "offset"},
 		{"footprint", grid, geo, Options{Footprint: 7}, "none of strip"},
 		{"phases", grid, geo, Options{Phases: 65}, "65 phases"},
+		{"workers", grid, geo, Options{Workers: -1}, "-1 workers"},
 		{"kernel", grid, geo, Options{Kernel: "mmx"}, `kernel "mmx" is not available`},
 	}
 	for _, tt := range tests {
@@ -211,14 +213,36 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// TestWorkers: the number of workers and the cut into groups change no bit.
+func TestWorkers(t *testing.T) {
+	grid, geo := ct.Grid{W: 150, H: 71, DX: 1, DY: 1.3}, ct.Uniform(45, 191, 1)
+	x, y := optest.Normals(grid.Len(), 1), optest.Normals(geo.Len(), 2)
+	run := func(o Options) (out [4][]float32) {
+		p := mustNew(t, grid, geo, o)
+		f := mustFBP(t, grid, geo, FBPOptions{Workers: o.Workers})
+		out = [4][]float32{make([]float32, geo.Len()), make([]float32, grid.Len()), make([]float32, geo.Len()), make([]float32, grid.Len())}
+		for range 3 { // parts of one call must not run into the next
+			p.Apply(out[0], x)
+			p.Adjoint(out[1], y)
+			p.Gram(out[2], y)
+			f.Reconstruct(out[3], ct.Sinogram{Geometry: geo, Data: y})
+		}
+		return out
+	}
+	want := run(Options{})
+	for _, o := range []Options{{Workers: 2}, {Workers: 3}, {Workers: 16}, {cache: 30000}, {Workers: 5, cache: 9000}} {
+		for i, got := range run(o) {
+			if !slices.Equal(got, want[i]) {
+				t.Errorf("%d workers, %d bytes: %s differs", o.Workers, o.cache, [...]string{"Apply", "Adjoint", "Gram", "FBP"}[i])
+			}
+		}
+	}
+}
+
 // TestNoAllocation: the calls inside an iteration allocate nothing.
 func TestNoAllocation(t *testing.T) {
 	grid, geo := ct.Square(40, 1), ct.Uniform(6, 61, 1)
-	p := mustNew(t, grid, geo, Options{})
-	f, err := NewFBP(grid, geo, FBPOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, f := mustNew(t, grid, geo, Options{Workers: 2}), mustFBP(t, grid, geo, FBPOptions{Workers: 2})
 	x, z, s := make([]float32, grid.Len()), make([]float32, grid.Len()), ct.NewSinogram(geo)
 	p.Normal(z, x)
 	calls := map[string]func(){

@@ -30,7 +30,8 @@ type job struct{ dst, list, n, vecs int32 }
 
 // group is a run of views whose buckets stay in the L2 cache together.
 type group struct {
-	lo, hi  int
+	lo      int        // its first view
+	start   []int      // for each view, where its buckets begin
 	len     int        // floats of the buckets
 	vecs    int        // vectors of the widest job
 	lineOff []int32    // for each strip of each bucket of each view: the distances to its lines
@@ -45,17 +46,19 @@ type set struct {
 	jobs []job   // [line]
 }
 
-// group cuts the views of an axis into groups whose buckets fit the cache.
+// group cuts the views of an axis into groups of equal work whose buckets fit the
+// cache, about as many for each worker.
 func (p *plan) group(ax *axis) {
-	for i := 0; i < len(ax.views); {
-		j, used := i, 0
-		for j < len(ax.views) && (j == i || used+p.phases*ax.views[j].blen*4 <= p.cache) {
-			used += p.phases * ax.views[j].blen * 4
-			j++
-		}
-		ax.groups = append(ax.groups, p.makeGroup(ax, i, j))
-		p.bkLen = max(p.bkLen, used/4+2*block)
-		i = j
+	used := 0
+	for i := range ax.views {
+		used += p.phases * ax.views[i].blen * 4
+	}
+	nv := len(ax.views)
+	n := min(nv, roundUp((used+p.cache-1)/p.cache, max(1, p.workers)))
+	for i := range n {
+		g := p.makeGroup(ax, nv*i/n, nv*(i+1)/n)
+		p.bkLen = max(p.bkLen, g.len+2*block)
+		ax.groups = append(ax.groups, g)
 	}
 	for i := range ax.views {
 		ax.views[i].q = nil
@@ -63,16 +66,15 @@ func (p *plan) group(ax *axis) {
 }
 
 func (p *plan) makeGroup(ax *axis, lo, hi int) group {
-	g := group{lo: lo, hi: hi, strips: make([][]job, (ax.n+stripLines-1)/stripLines)}
-	starts := make([]int, hi-lo)
-	for i := range starts {
-		starts[i] = g.len
-		g.forward(ax, &ax.views[lo+i], p.phases)
-		g.len += p.phases * ax.views[lo+i].blen
+	g := group{lo: lo, strips: make([][]job, (ax.n+stripLines-1)/stripLines)}
+	for i := lo; i < hi; i++ {
+		g.start = append(g.start, g.len)
+		g.forward(ax, &ax.views[i], p.phases)
+		g.len += p.phases * ax.views[i].blen
 	}
-	for i := 0; i < len(starts); i += setViews {
-		j := min(i+setViews, len(starts))
-		g.sets = append(g.sets, makeSet(ax, ax.views[lo+i:lo+j], starts[i:j], p.phases))
+	for i := lo; i < hi; i += setViews {
+		j := min(i+setViews, hi)
+		g.sets = append(g.sets, makeSet(ax, ax.views[i:j], g.start[i-lo:j-lo], p.phases))
 	}
 	return g
 }
