@@ -12,9 +12,10 @@ row() { # NAME FLAGS...
 }
 echo '| what | site | PSNR dB | SSIM | HU RMSE in body | chi2 | s |'
 echo '|---|---|---|---|---|---|---|'
-row 'default (K = 4)'
+row 'default (K = 8)'
 row 'K = 1' --samples 1
-row 'K = 8' --samples 8
+row 'K = 4' --samples 4
+row 'K = 16' --samples 16
 row 'H2: 5 steps' --steps 5
 row 'H2: 10 steps' --steps 10
 row 'H2: 40 steps' --steps 40

@@ -4,6 +4,6 @@
 # that the program carries; PYTHON names an interpreter with PyTorch.
 set -eu
 data=$(realpath "$1") run=$(realpath "$2") n=${3:-8}
-( cd ldm/train && OMP_NUM_THREADS=$(nproc) "${PYTHON:-python3}" sample.py --data "$data" --out "$run" --slices "$n" --samples 4 --scale 3 ) | grep '^mean'
-./ctrecon evaluate --quiet --limit "$n" --workers 1 --method tv,resample --partial 1 \
+( cd ldm/train && OMP_NUM_THREADS=$(nproc) "${PYTHON:-python3}" sample.py --data "$data" --out "$run" --slices "$n" --samples 8 --scale 3 ) | grep '^mean'
+./ctrecon evaluate --quiet --limit "$n" --workers 1 --method tv,resample --partial 1,4 \
   --set poses=false --set end-scale=3 --set end-perturb=0 "$data"

@@ -44,7 +44,7 @@ type Options struct {
 
 // DefaultOptions are the settings chosen on held-out slices.
 func DefaultOptions() Options {
-	return Options{Steps: 20, Start: 2, End: -7, Samples: 4, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, EndScale: 0.1, EndPerturb: 1, EndChi2: 1.1, Poses: true}
+	return Options{Steps: 20, Start: 2, End: -7, Samples: 8, Perturb: 1, Eta: 1, R2Scale: 3, Iters: 30, Tol: 1e-2, EndIters: 60, EndTol: 1e-3, EndScale: 0.1, EndPerturb: 1, EndChi2: 1.1, Poses: true}
 }
 
 // Resampler draws samples of one slice. It keeps its work space between calls.
