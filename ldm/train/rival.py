@@ -121,8 +121,29 @@ class Held:
         return float((15 * (y - self.x)).pow(2).mean()), float(measure.psnr(self.x, y).mean())
 
 
+class Run(loop.Run):
+    """Budget and learning rate may follow CPU time instead, over all sittings: on a busy machine minutes say little."""
+
+    def __init__(self, a):
+        super().__init__(a, "rival")
+        log = self.out / "rival.csv"
+        self.before, self.began = float(last(log)["cpu_minutes"]) if a.resume and log.exists() else 0.0, time.process_time()
+
+    def cpu(self):
+        return self.before + (time.process_time() - self.began) / 60
+
+    def share(self, step, spent):
+        return min(1.0, self.cpu() / self.a.cpu_minutes) if self.a.cpu_minutes else super().share(step, spent)
+
+
+def last(log):
+    """The last row of a log."""
+    with open(log, newline="") as f:
+        return list(csv.DictReader(f))[-1]
+
+
 def train_rival(a):
-    r = loop.Run(a, "rival")
+    r = Run(a)
     net = RivalUNet(tuple(a.width), a.factor)
     print(f"parameters: {model.parameters(net)}", flush=True)
     pairs, val, seen = Pairs(a.pairs, a.views, r.g), Held(r.val, a), Held(r.seen, a)
@@ -134,7 +155,7 @@ def train_rival(a):
 
     def val_fn(ema):
         (e, db), (t, tdb) = val.figures(ema, r.amp), seen.figures(ema, r.amp)
-        return dict(val=e, val_db=db, train=t, train_db=tdb, cpu_minutes=time.process_time() / 60)
+        return dict(val=e, val_db=db, train=t, train_db=tdb, cpu_minutes=r.cpu())
 
     r.fit(net, loss_fn, val_fn)
 
@@ -182,18 +203,17 @@ def export(a):
     of_net, of_data = alternate(net, slices, a)
     k = int(np.argmin(of_data[1:])) + 1
     hu = lambda errors: [float(f"{data.HU_HALF * e**0.5:.4g}") for e in errors]
-    with open(out / "rival.csv", newline="") as f:
-        log = list(csv.DictReader(f))[-1]
     path.with_suffix(".json").write_text(json.dumps(dict(
         schema="ctrecon-rival/1", sha256=entry["sha256"], height=size, width=size, hu_mid=data.HU_MID, hu_half=data.HU_HALF, views=a.views,
         r_hu=hu(of_net)[:k + 1], measured=dict(slices=len(slices), net_hu=hu(of_net), data_step_hu=hu(of_data)),
-        parameters=model.parameters(net), training=log), indent=1) + "\n")
+        parameters=model.parameters(net), training=last(out / "rival.csv")), indent=1) + "\n")
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", choices=["train", "export"])
     train.add_loop_options(p)
+    p.add_argument("--cpu-minutes", type=float, default=0, help="budget in CPU minutes over all sittings instead")
     p.add_argument("--views", type=int, default=25), p.add_argument("--blend", type=float, default=0.2)
     p.add_argument("--width", type=int, nargs="+", default=[64, 96, 160, 224]), p.add_argument("--factor", type=int, default=4)
     p.add_argument("--file", default="rival.onnx", help="export writes it, and a .json beside it")

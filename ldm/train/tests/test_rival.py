@@ -58,6 +58,16 @@ def test_same_seed_same_bits(slices, shards, tmp_path):
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
+def test_cpu_minutes_end_a_run(slices, shards, tmp_path):
+    """Two sittings: the second goes on from the CPU time of the first."""
+    for budget in (0.02, 0.03):
+        train(slices, shards, tmp_path, "--cpu-minutes", budget, "--every", 1000, "--resume")
+    with open(tmp_path / "rival.csv", newline="") as f:
+        first, second = list(csv.DictReader(f))
+    assert 0.02 <= float(first["cpu_minutes"]) < 0.03 <= float(second["cpu_minutes"]) < 0.045
+    assert int(second["step"]) > int(first["step"]) > 0
+
+
 def test_it_learns(slices, tmp_path):
     """Six views, where streaks are all: the error halves on training slices and falls on others. An untrained network gives FBP back."""
     write_shard(tmp_path / "000.npz", data.load(slices, "train"), [6] * 9)
