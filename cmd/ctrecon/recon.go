@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -42,6 +43,9 @@ func reconAction(c *cli.Context) error {
 	}
 	if note != "" {
 		st.notes = append(st.notes, note)
+		if !c.Bool("quiet") && !c.Bool("verbose") { // verbose prints all notes
+			fmt.Fprintln(c.App.ErrWriter, note)
+		}
 	}
 	return runJob(c.Context, c, st, methods)
 }
