@@ -193,8 +193,15 @@ func unwanted(h *header) string {
 		return "modality " + modality + " is not CT"
 	case h.text(tag.SOPClassUID) == "":
 		return "no SOP class"
+	case isSet(h.ds, tag.Tag{Group: pdDetectorRows >> 16, Element: pdDetectorRows & 0xFFFF}):
+		return "a projection (DICOM-CT-PD)"
 	}
 	return localizer(h, tag.ImageType)
+}
+
+func isSet(ds *dicom.Dataset, t tag.Tag) bool {
+	_, err := ds.FindElementByTag(t)
+	return err == nil
 }
 
 // localizer looks at value 3 of an image or frame type (PS3.3 C.8.2.1.1.1, C.8.15.2.1.1).
