@@ -120,26 +120,31 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// BenchmarkLimit is the rate, in GB/s of image, at which lines at any place of a
-// padded 256 x 256 image are added when they come from the L2 cache: what Apply
-// would need without blocking if all else were free. The lines are read in the
-// same way by the same kernel.
+// BenchmarkLimit is the rate, in GB/s of image, at which whole lines of a padded
+// image are added, each from any place. L2 has 256 lines of 256 pixels, which do
+// not fit the L1 cache: all that Apply would do without blocking, if all else were
+// free. L1 has 28 lines, as a strip.
 func BenchmarkLimit(b *testing.B) {
-	grid, geo := ct.Square(256, 1), ct.Uniform(25, 367, 1)
-	p := mustNew(b, grid, geo, Options{})
-	ax := &p.ax[0]
-	var off []int32
-	for r := range ax.n {
-		off = append(off, int32(ax.at(r)+r*7%vec)) // no two neighbours alike
-	}
-	dst := alloc(ax.m)
-	jobs := []job{{0, 0, int32(ax.n), int32(ax.m / vec)}}
-	b.Run("L2", func(b *testing.B) {
-		b.SetBytes(int64(4 * ax.n * ax.m))
-		for b.Loop() {
-			for at := 0; at < ax.m/vec; at += 4 {
-				p.kern.addUp(dst, p.img[0], jobs, off, at, 4, false)
-			}
+	for _, lines := range []int{256, stripLines} {
+		for _, tile := range []int{4, 8} {
+			b.Run(fmt.Sprintf("L%d/tile=%d", 1+min(1, lines/100), tile), func(b *testing.B) {
+				grid := ct.Grid{W: 256, H: lines, DX: 1, DY: 1}
+				p := mustNew(b, grid, ct.Uniform(3, 367, 1), Options{})
+				p.Apply(make([]float32, p.geo.Len()), optest.Normals(grid.Len(), 1)) // fills the padded image
+				ax := &p.ax[0]
+				var off []int32
+				for r := range ax.n {
+					off = append(off, int32(ax.at(r)+r*7%vec)) // no two neighbours alike
+				}
+				dst := alloc(ax.m)
+				jobs := []job{{0, 0, int32(ax.n), int32(ax.m / vec)}}
+				b.SetBytes(int64(4 * ax.n * ax.m))
+				for b.Loop() {
+					for at := 0; at < ax.m/vec; at += tile {
+						p.kern.addUp(dst, p.img[0], jobs, off, at, tile, false)
+					}
+				}
+			})
 		}
-	})
+	}
 }

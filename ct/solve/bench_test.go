@@ -2,6 +2,8 @@ package solve_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"ctrecon/ct"
@@ -19,11 +21,14 @@ type scan struct {
 
 const pixel = 1.5
 
-func newScan(tb testing.TB, n, views int) scan {
+func newScan(tb testing.TB, n, views int) scan { return newScanOf(tb, n, views, 1) }
+
+// newScanOf projects with so many goroutines.
+func newScanOf(tb testing.TB, n, views, workers int) scan {
 	tb.Helper()
 	grid := ct.Square(n, pixel*256/float64(n))
 	geo := ct.Uniform(views, ct.DefaultBins(grid), grid.DX)
-	op, err := radon.New(grid, geo, radon.Options{})
+	op, err := radon.New(grid, geo, radon.Options{Workers: workers})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -55,8 +60,29 @@ func discs(g ct.Grid) []float32 {
 	return x
 }
 
+// eachSize runs f on the sizes, with one goroutine for a projection and
+// with one for each processor. The vector operations of the solvers use one.
+func eachSize(b *testing.B, f func(b *testing.B, s scan)) {
+	for _, n := range [][3]int{{256, 25, 367}, {256, 720, 367}, {512, 720, 729}, {1024, 1440, 1459}} {
+		threads := []int{1}
+		if n := runtime.NumCPU(); n > 1 {
+			threads = append(threads, n)
+		}
+		for _, workers := range threads {
+			b.Run(fmt.Sprintf("%dx%dx%d/threads=%d", n[0], n[1], n[2], workers), func(b *testing.B) {
+				if testing.Short() && n[1] > 25 {
+					b.Skip("large")
+				}
+				s := newScanOf(b, n[0], n[1], workers)
+				b.ReportAllocs()
+				f(b, s)
+			})
+		}
+	}
+}
+
 func BenchmarkTV300(b *testing.B) {
-	b.Run("256x25x367", func(b *testing.B) {
+	b.Run("256x25x367/threads=1", func(b *testing.B) {
 		s := newScan(b, 256, 25)
 		v := solve.NewTV(s.op, 256, 256)
 		x := make([]float32, len(s.x))
@@ -69,11 +95,9 @@ func BenchmarkTV300(b *testing.B) {
 }
 
 func BenchmarkCGLS50(b *testing.B) {
-	b.Run("256x25x367", func(b *testing.B) {
-		s := newScan(b, 256, 25)
+	eachSize(b, func(b *testing.B, s scan) {
 		v := solve.NewCGLS(s.op)
 		x := make([]float32, len(s.x))
-		b.ReportAllocs()
 		for b.Loop() {
 			clear(x)
 			v.Solve(context.Background(), x, s.Data, solve.CGLSOptions{MaxIter: 50})
@@ -84,8 +108,7 @@ func BenchmarkCGLS50(b *testing.B) {
 // BenchmarkConsistency is one data step of a sampler at rho = .01 |WA|^2, solved
 // to a gradient of 1e-4 of the first, from a prior of half the truth.
 func BenchmarkConsistency(b *testing.B) {
-	b.Run("256x25x367", func(b *testing.B) {
-		s := newScan(b, 256, 25)
+	eachSize(b, func(b *testing.B, s scan) {
 		v := solve.NewRidge(s.op)
 		norm := solve.PowerNorm(s.op, s.W, 30)
 		x0, x := make([]float32, len(s.x)), make([]float32, len(s.x))
@@ -93,7 +116,6 @@ func BenchmarkConsistency(b *testing.B) {
 			x0[i] = t / 2
 		}
 		var rep solve.Report
-		b.ReportAllocs()
 		for b.Loop() {
 			rep, _ = v.Solve(context.Background(), x, s.Data, x0, solve.RidgeOptions{Rho: .01 * norm * norm, Tol: 1e-4, MaxIter: 100})
 		}
@@ -102,7 +124,7 @@ func BenchmarkConsistency(b *testing.B) {
 }
 
 func BenchmarkSIRT(b *testing.B) {
-	b.Run("200/256x25x367", func(b *testing.B) {
+	b.Run("200/256x25x367/threads=1", func(b *testing.B) {
 		s := newScan(b, 256, 25)
 		v := solve.NewSIRT(s.op)
 		x := make([]float32, len(s.x))

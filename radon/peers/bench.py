@@ -21,6 +21,7 @@ import numpy as np
 from skimage.transform import iradon
 
 SIZES = ((256, 25), (256, 720), (512, 720))
+NAMES = ("Forward", "Adjoint", "FBP")
 CTRECON, GO = sys.argv[1], sys.argv[2]
 MU = 0.0195
 
@@ -75,28 +76,54 @@ def error(sino, exact):
     return min(float(np.linalg.norm(sino - e) / np.linalg.norm(exact)) for e in (exact, exact[:, ::-1], other, other[:, ::-1]))
 
 
-def ours():
-    """{(name, size): ms} of go test -bench, on one thread."""
-    out = subprocess.run([GO, "test", "-run", "^$", "-bench", "^Benchmark(Forward|Adjoint|FBP)$", "-cpu", "1", "-count", "3", "./radon"], check=True, capture_output=True, text=True).stdout
-    times = {}
-    for name, size, ns in re.findall(r"^Benchmark(\w+)/(\d+x\d+x\d+)/threads=1\s+\d+\s+([\d.]+) ns/op", out, re.M):
-        times[name, size] = min(times.get((name, size), 1e99), float(ns) / 1e6)
-    return times
+def go_bench(pattern, *flags):
+    """{(name, size, threads): (ms, GB/s)}, the best of five, of go test -bench."""
+    cmd = [GO, "test", "-run", "^$", "-bench", pattern, "-count", "5", "-benchtime", "0.3s", *flags, "./radon"]
+    out = subprocess.run(cmd, check=True, capture_output=True, text=True).stdout
+    best_of = {}
+    line = r"^Benchmark(\w+)/(\w+)(?:/threads=(\d+))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+([\d.]+) MB/s)?(?:.*?([\d.]+) ns/slice)?"
+    for name, size, threads, ns, rate, slice_ns in re.findall(line, out, re.M):
+        ms, gb = float(slice_ns or ns) / 1e6, float(rate or 0) / 1e3
+        old = best_of.get((name, size, int(threads or 1)), (1e99, 0))
+        best_of[name, size, int(threads or 1)] = min(old[0], ms), max(old[1], gb)
+    return best_of
+
+
+def cores(one, many):
+    """Prints how much faster all cores are than one."""
+    print("\n| size | what | one thread | all cores | times faster |\n|---|---|---|---|---|")
+    for (name, size, threads), (ms, _) in sorted(many.items()):
+        alone = one.get((name, size, 1), many.get((name, size, 1)))
+        if threads > 1 and alone:
+            print(f"| {size} | {name} | {alone[0]:.3f} ms | {ms:.3f} ms | {alone[0] / ms:.2f} on {threads} |")
 
 
 def main():
-    mine = ours()
     print("| size | what | ASTRA linear | ASTRA strip | scikit-image | ctrecon | against linear | against strip |\n|---|---|---|---|---|---|---|---|")
+    peer_times, everything = {}, {}
     for n, views in SIZES:
         x, y = phantom(n, views)
         size = f"{n}x{views}x{y.shape[1]}"
+        mine = go_bench(f"^Benchmark(Forward|Adjoint|FBP)$/^{size}$/^threads=1$", "-cpu", "1")
+        everything.update(mine)
         linear, strip = run_astra("linear", x, y), run_astra("strip", x, y)
+        peer_times[size] = linear
         sk = best(lambda: iradon(y.T, theta=np.arange(views) * 180 / views, output_size=n, circle=False), least=2)
-        for k, name in enumerate(("Forward", "Adjoint", "FBP")):
-            m = mine[name, size]
+        for k, name in enumerate(NAMES):
+            m = mine[name, size, 1][0]
             peer = f"{sk:.1f} ms" if name == "FBP" else ""
             print(f"| {size} | {name} | {linear[k]:.2f} ms | {strip[k]:.2f} ms | {peer} | {m:.3f} ms | {linear[k] / m:.0f}x | {strip[k] / m:.0f}x |", flush=True)
         print(f"| {size} | error of the projection | {error(linear[3], y):.2e} | {error(strip[3], y):.2e} | | see `radon/project_test.go` | | |", flush=True)
+
+    size = "256x25x367"
+    limit = go_bench("^BenchmarkLimit$", "-cpu", "1")["Limit", "L2", 1][1]
+    rate = everything["Forward", size, 1][1]
+    print(f"\nLimit: lines at any place are added from the L2 cache at {limit:.1f} GB/s; the whole of Apply at {size} reads {rate:.1f} GB/s of image, {100 * rate / limit:.0f} % of that.")
+    portable = go_bench(f"^Benchmark(Forward|Adjoint)$/^{size}$/^threads=1$", "-cpu", "1", "-tags", "purego")
+    for k, name in enumerate(NAMES[:2]):
+        m = portable[name, size, 1][0]
+        print(f"Portable Go (`-tags purego`), {name} at {size}: {m:.3f} ms, {peer_times[size][k] / m:.1f}x ASTRA linear.")
+    cores(everything, go_bench(r"^Benchmark(Forward|Adjoint|FBP|Batch)$/(512x720x729|256x25x367)$/threads"))
 
 
 main()
