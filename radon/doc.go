@@ -18,7 +18,8 @@
 //  2. Line r is displaced by tau*r pixels, |tau| <= 1, rounded to 1/P pixel: an
 //     integer shift and one of P phases.
 //  3. All lines of a phase are added with their shifts into one bucket: one load
-//     and one add a pixel, the sums stay in registers.
+//     and one add a pixel, the sums stay in registers. Strips of the image that
+//     fit the L1 cache are added into all views before the next strip.
 //  4. The buckets are interleaved: P samples a pixel. A bin is a dot product of
 //     a few samples with a table of the pixel's [Footprint].
 //

@@ -50,11 +50,11 @@ func NewFBP(grid ct.Grid, geo ct.Geometry, opt FBPOptions) (*FBP, error) {
 	if geo.BinSize < 0.6*min(grid.DX, grid.DY) {
 		foot = Strip
 	}
-	plan, err := newPlan(grid, geo, Options{Footprint: foot, Phases: opt.Phases, Kernel: opt.Kernel, Workers: opt.Workers})
+	plan, err := newPlan(grid, geo, Options{Footprint: foot, Phases: opt.Phases, Kernel: opt.Kernel, Workers: opt.Workers, backOnly: true})
 	if err != nil {
 		return nil, err
 	}
-	p := plan.projector(false)
+	p := plan.projector()
 	f := &FBP{p: p, ramps: []*filter{newFilter(p.kern, rampTaps(geo.Bins, opt.Window, opt.Cutoff))}}
 	weights, cov := ViewWeights(geo.Angles)
 	f.coverage = cov

@@ -50,11 +50,11 @@ func interleave4z(dst, src *float32, n0 int)
 //go:noescape
 func deinterleave4z(dst, src *float32, n0 int)
 
-// transpose8 handles a column of tiles of 8 x 8, transpose16 of 16 x 16; strides
-// in floats.
+// transpose8 handles n tiles of 8 x 8, transpose16 a column of tiles of 16 x 16;
+// strides and steps from tile to tile are in floats.
 //
 //go:noescape
-func transpose8(dst *float32, ds int, src *float32, ss int, n int, add int)
+func transpose8(dst *float32, ds, dstep int, src *float32, ss, sstep, n, add int)
 
 //go:noescape
 func transpose16(dst *float32, ds int, src *float32, ss int, n int, add int)
@@ -114,27 +114,37 @@ func (k kernel) spread(dst []float32, at int, y []float32, v *view) {
 }
 
 func (k kernel) interleave(dst, src []float32, p, n0 int) {
-	if k == kernelGo || p != 4 || n0%vec != 0 || n0 == 0 {
+	if k == kernelGo || p%8 != 0 && p != 4 || n0%vec != 0 || n0 == 0 {
 		interleaveGo(dst, src, p, n0)
 		return
 	}
-	_, _ = dst[4*n0-1], src[4*n0-1]
-	if k == kernelAVX512 {
+	_, _ = dst[p*n0-1], src[p*n0-1]
+	switch {
+	case p != 4: // a transposition
+		for j := 0; j < p; j += 8 {
+			transpose8(&dst[j], p, 8*p, &src[j*n0], n0, 8, n0/8, 0)
+		}
+	case k == kernelAVX512:
 		interleave4z(&dst[0], &src[0], n0)
-	} else {
+	default:
 		interleave4(&dst[0], &src[0], n0)
 	}
 }
 
 func (k kernel) deinterleave(dst, src []float32, p, n0 int) {
-	if k == kernelGo || p != 4 || n0%vec != 0 || n0 == 0 {
+	if k == kernelGo || p%8 != 0 && p != 4 || n0%vec != 0 || n0 == 0 {
 		deinterleaveGo(dst, src, p, n0)
 		return
 	}
-	_, _ = dst[4*n0-1], src[4*n0-1]
-	if k == kernelAVX512 {
+	_, _ = dst[p*n0-1], src[p*n0-1]
+	switch {
+	case p != 4:
+		for j := 0; j < p; j += 8 {
+			transpose8(&dst[j*n0], n0, 8, &src[j], p, 8*p, n0/8, 0)
+		}
+	case k == kernelAVX512:
 		deinterleave4z(&dst[0], &src[0], n0)
-	} else {
+	default:
 		deinterleave4(&dst[0], &src[0], n0)
 	}
 }
@@ -151,7 +161,7 @@ func (k kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, ad
 		if k == kernelAVX512 {
 			transpose16(&dst[c*ds], ds, &src[c], ss, ht/tile, b2i(add))
 		} else {
-			transpose8(&dst[c*ds], ds, &src[c], ss, ht/tile, b2i(add))
+			transpose8(&dst[c*ds], ds, tile, &src[c], ss, tile*ss, ht/tile, b2i(add))
 		}
 	}
 	if wt < w {

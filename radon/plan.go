@@ -21,8 +21,10 @@ type Options struct {
 	// result do not depend on it. For many slices, a clone each is better.
 	Workers int
 
+	backOnly bool // no plan for Apply
+
 	steps int // steps of the weight table between two samples, 0 = 32
-	cache int // bytes of image or buckets to keep hot, 0 = 400 KiB
+	cache int // bytes of buckets to keep hot, 0 = 400 KiB
 }
 
 const (
@@ -37,15 +39,16 @@ const (
 // plan is what depends on grid, geometry and options alone. It is not changed
 // after newPlan, so any number of projectors share it.
 type plan struct {
-	grid    ct.Grid
-	geo     ct.Geometry
-	kern    kernel
-	foot    Footprint
-	phases  int
-	steps   int
-	cache   int
-	workers int
-	ax      [2]axis
+	grid     ct.Grid
+	geo      ct.Geometry
+	kern     kernel
+	foot     Footprint
+	phases   int
+	steps    int
+	cache    int
+	workers  int
+	backOnly bool
+	ax       [2]axis
 
 	margin  int // zero floats before the samples of a view
 	fineLen int // floats of one interleaved view with its margins
@@ -68,7 +71,7 @@ type view struct {
 	blen  int        // floats of a bucket, a multiple of block
 	q     []int      // displacement of each line in 1/phases pixel; kept until the groups are made
 	k0, n int        // first bin that sees the image, and how many do
-	desc  [][2]int32 // for each bin: start of its window, row of the table (times taps); padded to a multiple of descPad
+	desc  [][2]int32 // for each bin: start of its window, place of its weights; padded to a multiple of descPad
 	span  [][2]int32 // for each vector of samples: the bins whose windows touch it
 	table
 }
@@ -93,7 +96,7 @@ func newPlan(grid ct.Grid, geo ct.Geometry, o Options) (*plan, error) {
 		return nil, err
 	}
 	geo.Angles = append([]float64(nil), geo.Angles...)
-	p := &plan{grid: grid, geo: geo, kern: k, foot: o.Footprint, phases: o.Phases, steps: o.steps, cache: o.cache, workers: max(1, o.Workers)}
+	p := &plan{grid: grid, geo: geo, kern: k, foot: o.Footprint, phases: o.Phases, steps: o.steps, cache: o.cache, workers: max(1, o.Workers), backOnly: o.backOnly}
 	if p.phases == 0 {
 		p.phases = defaultPhases(grid, geo, o.Footprint)
 	}

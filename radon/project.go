@@ -12,11 +12,10 @@ import (
 // uses it at a time; [Projector.Clone] makes another on the same plan.
 type Projector struct {
 	*plan
-	forward bool         // has img
-	img     [2][]float32 // padded images, for each axis
-	back    [2][]float32
-	desks   []desk    // one for each part of the crew
-	sino    []float32 // for Normal, made when first used
+	img   [2][]float32 // padded images, for each axis
+	back  [2][]float32
+	desks []desk    // one for each part of the crew
+	sino  []float32 // for Normal, made when first used
 
 	crew                 *crew
 	dst, src             []float32 // of the call that runs
@@ -48,16 +47,16 @@ func New(grid ct.Grid, geo ct.Geometry, opt Options) (*Projector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.projector(true), nil
+	return p.projector(), nil
 }
 
 // Clone returns a projector on the same plan with work space of its own, for
 // another goroutine. It costs two copies of the image.
-func (p *Projector) Clone() *Projector { return p.projector(p.forward) }
+func (p *Projector) Clone() *Projector { return p.projector() }
 
-// projector makes work space; without forward, for Adjoint alone.
-func (p *plan) projector(forward bool) *Projector {
-	pr := &Projector{plan: p, forward: forward, crew: newCrew(p.workers)}
+// projector makes work space.
+func (p *plan) projector() *Projector {
+	pr := &Projector{plan: p, crew: newCrew(p.workers)}
 	for range pr.crew.n {
 		pr.desks = append(pr.desks, desk{bk: alloc(p.bkLen), fine: alloc(p.fineLen), line: alloc(p.lineLen + vec)})
 	}
@@ -67,7 +66,7 @@ func (p *plan) projector(forward bool) *Projector {
 			continue
 		}
 		pr.back[t] = alloc(ax.padded())
-		if forward {
+		if !p.backOnly {
 			pr.img[t] = alloc(ax.padded())
 		}
 	}

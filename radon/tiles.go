@@ -66,7 +66,11 @@ func (p *plan) group(ax *axis) {
 }
 
 func (p *plan) makeGroup(ax *axis, lo, hi int) group {
-	g := group{lo: lo, strips: make([][]job, (ax.n+stripLines-1)/stripLines)}
+	g := group{lo: lo}
+	if !p.backOnly {
+		g.strips = make([][]job, (ax.n+stripLines-1)/stripLines)
+		g.lineOff = make([]int32, 0, ax.n*(hi-lo))
+	}
 	for i := lo; i < hi; i++ {
 		g.start = append(g.start, g.len)
 		g.forward(ax, &ax.views[i], p.phases)
@@ -79,7 +83,7 @@ func (p *plan) makeGroup(ax *axis, lo, hi int) group {
 	return g
 }
 
-// forward adds the jobs of a view whose buckets begin at g.len.
+// forward adds the jobs of a view whose buckets begin at g.len to each strip.
 func (g *group) forward(ax *axis, v *view, phases int) {
 	for s := range g.strips {
 		r0, r1 := s*stripLines, min(ax.n, (s+1)*stripLines)
@@ -132,7 +136,7 @@ func (g *group) clearLater(lo, hi int) {
 func (ax *axis) at(r int) int { return lead + r*ax.stride }
 
 func makeSet(ax *axis, views []view, starts []int, phases int) set {
-	var s set
+	s := set{off: make([]int32, 0, ax.n*len(views)), jobs: make([]job, 0, ax.n)}
 	vecs := roundUp(ax.m, vec) / vec
 	for r := range ax.n {
 		s.jobs = append(s.jobs, job{int32(ax.at(r)), int32(len(s.off)), int32(len(views)), int32(vecs)})
