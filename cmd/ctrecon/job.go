@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,8 @@ type job struct {
 	model   *report.Model
 	results []report.Method
 	start   time.Time
+	also    []string // objects beside the series
+	packing string   // transfer syntax of their pixels
 }
 
 // runJob reconstructs the study by the methods and writes the result folder.
@@ -45,12 +48,20 @@ func runJob(ctx context.Context, c *cli.Context, st *study, methods []string) er
 	if err != nil {
 		return err
 	}
+	also, err := alsoList(c.String("also"))
+	if err != nil {
+		return err
+	}
+	packing, err := compression(c.String("compress"))
+	if err != nil {
+		return err
+	}
 	out, err := newOutDir(outName(c), c.Bool("force"))
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	j := &job{c: c, st: st, methods: methods, out: out, start: time.Now(), options: options, model: model, maps: map[string]*store{}}
+	j := &job{c: c, st: st, methods: methods, out: out, start: time.Now(), options: options, model: model, maps: map[string]*store{}, also: also, packing: packing}
 	if c.Bool("verbose") {
 		for _, n := range st.notes {
 			fmt.Fprintln(c.App.ErrWriter, n)
@@ -70,6 +81,9 @@ func runJob(ctx context.Context, c *cli.Context, st *study, methods []string) er
 	if err := j.writeReport(ctx, r); err != nil {
 		return err
 	}
+	if err := j.writeObjects(ctx, r); err != nil {
+		return err
+	}
 	j.closeStores()
 	if err := ctx.Err(); err != nil {
 		return err
@@ -86,6 +100,9 @@ func outName(c *cli.Context) string {
 		return o
 	}
 	in := filepath.Clean(c.Args().First())
+	if c.Bool("deidentify") {
+		return neutralOut(in)
+	}
 	if info, err := os.Stat(in); err == nil && !info.IsDir() {
 		in = strings.TrimSuffix(in, filepath.Ext(in))
 	}
@@ -216,7 +233,7 @@ func (j *job) derived(ctx context.Context, k int) dicomio.Derived {
 		Source: st.series, Template: st.template, Subject: st.sha256, Grid: st.grid, Slices: st.pick,
 		Method: fmt.Sprintf("%s %dv", m.Label, st.geometry.Views()), Number: k + 1, Software: version,
 		Description: fmt.Sprintf("%s; %s. Seed %d.", made, strings.Join(set, ", "), j.c.Uint64("seed")),
-		Config:      j.config(m), Time: j.start.UTC(), Images: len(st.pick),
+		Config:      j.config(m), Time: j.st.dated(j.start.UTC()), Compression: j.packing, Images: len(st.pick),
 		Image: func(i int, dst []float32) error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -243,6 +260,9 @@ func (j *job) config(m report.Method) string {
 	if j.st.heights != nil {
 		all = append(all, j.st.heights)
 	}
+	if j.st.private != nil { // other headers, so other objects
+		all = append(all, "de-identified", j.st.private)
+	}
 	b, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // finite numbers and strings only
@@ -265,7 +285,7 @@ func (j *job) report() *report.Report {
 	st := j.st
 	st.input.Notes = st.notes
 	r := &report.Report{
-		Schema: report.SchemaID, Notice: report.ResearchUse, Created: j.start.UTC().Format(time.RFC3339),
+		Schema: report.SchemaID, Notice: report.ResearchUse, Created: st.dated(j.start.UTC()).Format(time.RFC3339),
 		Tool: report.Tool{Name: "ctrecon", Version: version, Commit: commit()}, Command: repeat(j.c),
 		Input: st.input, Geometry: report.GeometryOf(st.geometry, st.grid, st.muWater), Noise: report.NoiseOf(st.noise), Model: j.model,
 		Protocol: report.DefaultProtocol(), Methods: j.results, Warnings: []string{}, Environment: report.Here(),
@@ -294,8 +314,15 @@ func repeat(c *cli.Context) []string {
 	out := []string{"ctrecon"}
 	for _, n := range c.FlagNames() {
 		if c.IsSet(n) && n != "out" && n != "o" && n != "force" && n != "f" {
-			out = append(out, fmt.Sprintf("--%s=%v", n, c.Value(n)))
+			v := c.Value(n)
+			if c.Bool("deidentify") && slices.Contains(named, n) {
+				v = "FILE"
+			}
+			out = append(out, fmt.Sprintf("--%s=%v", n, v))
 		}
+	}
+	if c.Bool("deidentify") {
+		return append(out, "INPUT")
 	}
 	return append(out, filepath.Base(c.Args().First()))
 }

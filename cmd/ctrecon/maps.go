@@ -97,8 +97,8 @@ func (j *job) readMaps(k, i int) (map[string][]float32, error) {
 	return out, nil
 }
 
-// writeUncertainty writes the spread of the last method that has one as a series.
-func (j *job) writeUncertainty(ctx context.Context) error {
+// uncertainty describes the spread of the last method that has one.
+func (j *job) uncertainty(ctx context.Context) (dicomio.Derived, bool) {
 	for k := len(j.methods) - 1; k >= 0; k-- {
 		s := j.maps[j.methods[k]+".sd"]
 		if s == nil {
@@ -115,13 +115,22 @@ func (j *job) writeUncertainty(ctx context.Context) error {
 			}
 			return s.get(i, dst)
 		}
-		if _, err := dicomio.WriteSeries(j.out.path(uncertaintyDir), d); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return outputErr(fmt.Errorf("%s: %w", uncertaintyDir, err))
-		}
+		return d, true
+	}
+	return dicomio.Derived{}, false
+}
+
+// writeUncertainty writes it as a series.
+func (j *job) writeUncertainty(ctx context.Context) error {
+	d, ok := j.uncertainty(ctx)
+	if !ok {
 		return nil
+	}
+	if _, err := dicomio.WriteSeries(j.out.path(uncertaintyDir), d); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return outputErr(fmt.Errorf("%s: %w", uncertaintyDir, err))
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ const (
 )
 
 func ours(name string) bool {
-	if slices.Contains([]string{reportJSON, reportHTML, montageFile, "report.pdf", uncertaintyDir}, name) {
+	if slices.Contains([]string{reportJSON, reportHTML, montageFile, reportPDF, objectsDir, uncertaintyDir}, name) {
 		return true
 	}
 	for _, m := range recon.Names() {

@@ -41,6 +41,9 @@ func reconAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := st.deidentify(c); err != nil {
+		return err
+	}
 	if note != "" {
 		st.notes = append(st.notes, note)
 		if !c.Bool("quiet") && !c.Bool("verbose") { // verbose prints all notes

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/suyashkumar/dicom"
 
 	"ctrecon/ct"
@@ -33,7 +35,9 @@ type study struct {
 	sha256    string
 	heights   []float64 // mm of each slice, where neither a series nor 1 mm between slices says it
 
-	series    *dicomio.Series // the source series, nil for a sinogram
-	template  *dicom.Dataset  // patient of a sinogram, or nil
-	simulated bool            // the data were made from the series by ctrecon
+	series    *dicomio.Series               // the source series, nil for a sinogram
+	template  *dicom.Dataset                // patient of a sinogram, or nil
+	private   []string                      // options of the de-identification, nil when there was none
+	stamp     func(now time.Time) time.Time // of results of a de-identified input, or nil
+	simulated bool                          // the data were made from the series by ctrecon
 }
