@@ -61,7 +61,7 @@ func newCut(edges []float64, s float64) cut {
 	return c
 }
 
-// scratch of one call.
+// columns are the rays of one parallel view, before they become bins.
 type columns struct {
 	value, weight, spread []float64 // of the columns: mean, weight, and the variance for one photon
 	sum, edge             []float64 // integral up to each edge, value at it
@@ -73,7 +73,7 @@ func newColumns(n int) *columns {
 
 // integrate fills columns without a ray with their neighbour's value and makes the
 // running integral. The value at an edge is the fourth-order one of Colella and
-// Woodward, J. Comput. Phys. 54, 174, 1984.
+// Woodward, J. Comput. Phys. 54, 174, 1984, one-sided beside the ends.
 func (r *radial) integrate(c *columns) {
 	n := len(c.value)
 	c.fill()
@@ -81,8 +81,8 @@ func (r *radial) integrate(c *columns) {
 		c.sum[j+1] = c.sum[j] + c.value[j]*r.width[j]
 	}
 	v := c.value
-	c.edge[0], c.edge[n] = v[0], v[n-1]
-	c.edge[1], c.edge[n-1] = (v[0]+v[1])/2, (v[n-2]+v[n-1])/2
+	c.edge[0], c.edge[n] = (3*v[0]-v[1])/2, (3*v[n-1]-v[n-2])/2
+	c.edge[1], c.edge[n-1] = (3*v[0]+13*v[1]-5*v[2]+v[3])/12, (3*v[n-1]+13*v[n-2]-5*v[n-3]+v[n-4])/12
 	for j := 2; j < n-1; j++ {
 		c.edge[j] = (7*(v[j-1]+v[j]) - (v[j-2] + v[j+1])) / 12
 	}
