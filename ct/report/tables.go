@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"path"
 	"strconv"
 )
 
@@ -75,7 +76,7 @@ func (r *Report) methodRows(cols []column) []row {
 		}
 	}
 	for j, c := range cols {
-		if b := r.bestIn(c); b >= 0 && len(rows) > 1 {
+		if b := r.bestIn(c); b >= 0 {
 			rows[b].Cells[j].Best = true
 		}
 	}
@@ -95,21 +96,29 @@ func (c column) statCell(s *Stat, m *Method) cell {
 		if c.Key == "seconds" {
 			word = "longest"
 		}
-		out.Small = fmt.Sprintf("%s %s, slice %s", word, c.text(s.Worst), m.sliceLabel(s.WorstSlice))
+		out.Small = fmt.Sprintf("%s %s, slice %s", word, c.text(s.Worst), path.Base(m.sliceLabel(s.WorstSlice)))
 	}
 	return out
 }
 
-// bestIn is the method with the best mean of c; -1 when nothing is better.
+// bestIn is the method with the best mean of c; -1 when nothing is better, or
+// one method alone has the column.
 func (r *Report) bestIn(c column) int {
-	best, bad := -1, math.Inf(1)
+	best, bad, n := -1, math.Inf(1), 0
 	if c.Better == "" {
 		return best
 	}
 	for i := range r.Methods {
-		if s := c.stat(&r.Methods[i].Summary); s != nil && badness(s.Mean, c.Better) < bad {
+		s := c.stat(&r.Methods[i].Summary)
+		if s == nil {
+			continue
+		}
+		if n++; badness(s.Mean, c.Better) < bad {
 			best, bad = i, badness(s.Mean, c.Better)
 		}
+	}
+	if n < 2 {
+		return -1
 	}
 	return best
 }
@@ -135,7 +144,7 @@ func (c column) diffCell(d *Diff, r *Report) cell {
 	out := cell{Text: c.signed(d.Mean), Sort: fmt.Sprint(d.Mean)}
 	if d.Interval95 != nil {
 		out.Small = fmt.Sprintf("95 %%: %s to %s; sd %s, n = %d; least good %s, slice %s", c.signed(d.Interval95[0]), c.signed(d.Interval95[1]),
-			c.text(*d.SD), d.N, c.signed(d.Worst), r.sliceLabel(d.WorstSlice))
+			c.text(*d.SD), d.N, c.signed(d.Worst), path.Base(r.sliceLabel(d.WorstSlice)))
 	}
 	return out
 }
