@@ -12,12 +12,11 @@ func (p *Projector) Adjoint(dst, src []float32) {
 
 func (p *Projector) adjointPart(part int) {
 	rowsUsed, colsUsed := p.back[0] != nil, p.back[1] != nil
-	for t := range p.ax {
-		p.backAxis(part, t, p.back[t])
-	}
-	p.crew.wait()
+	p.backAxes(part, p.back)
+	crew := p.crew.whole(part)
+	crew.wait()
 	w := p.grid.W
-	lo, hi := p.crew.share(part, p.grid.H, vec)
+	lo, hi := crew.share(p.grid.H, vec)
 	dst := p.dst[lo*w : hi*w]
 	for r := lo; rowsUsed && r < hi; r++ {
 		copy(dst[(r-lo)*w:(r-lo+1)*w], p.back[0][p.ax[0].at(r):])
@@ -50,55 +49,67 @@ func (p *Projector) Gram(dst, src []float32) {
 func (p *Projector) gramPart(part int) {
 	x, y := &p.ax[0], &p.ax[1]
 	w, h := p.grid.W, p.grid.H
+	crew := p.crew.whole(part)
 	if p.img[0] == nil || p.img[1] == nil {
-		for t := range p.ax {
-			p.backAxis(part, t, p.img[t])
-		}
+		p.backAxes(part, p.img)
 	} else {
-		p.backAxis(part, 0, p.img[0])
-		p.backAxis(part, 1, p.back[1])
-		p.crew.wait()
-		if lo, hi := p.crew.share(part, h, vec); lo < hi {
+		p.backAxes(part, [2][]float32{p.img[0], p.back[1]})
+		crew.wait()
+		if lo, hi := crew.share(h, vec); lo < hi {
 			row := p.img[0][x.at(lo):]
 			p.kern.transpose(row, x.stride, p.back[1][lead+lo:], hi-lo, w, y.stride, true)
 			p.kern.transpose(p.img[1][lead+lo:], y.stride, row, w, hi-lo, x.stride, false)
 		}
 	}
-	p.crew.wait()
+	crew.wait()
 	for t := range p.ax {
-		p.ax[t].clearOverhang(p.img[t], part, p.crew)
+		p.ax[t].clearOverhang(p.img[t], crew)
 	}
-	p.crew.wait()
+	crew.wait()
 	p.project(part)
 }
 
 // clearOverhang zeroes what whole vectors wrote behind the end of each line.
-func (ax *axis) clearOverhang(img []float32, part int, c *crew) {
+func (ax *axis) clearOverhang(img []float32, crew team) {
 	over := roundUp(ax.m, vec)
 	if img == nil || over == ax.m {
 		return
 	}
-	lo, hi := c.share(part, ax.n, 1)
+	lo, hi := crew.share(ax.n, 1)
 	for r := lo; r < hi; r++ {
 		clear(img[ax.at(r)+ax.m : ax.at(r)+over])
 	}
 }
 
+// backAxes sums the views of each axis into its padded image. When the axes have
+// about as many views, one half of an even number of parts takes each, so that
+// less is shared.
+func (p *Projector) backAxes(part int, img [2][]float32) {
+	n, m := len(p.ax[0].views), len(p.ax[1].views)
+	if p.crew.n%2 == 0 && 10*max(n-m, m-n) <= n+m {
+		p.backAxis(p.crew.side(part), part, part%2, img[part%2], p.desks[part%2].bk)
+		return
+	}
+	for t := range p.ax {
+		p.backAxis(p.crew.whole(part), part, t, img[t], p.desks[0].bk)
+	}
+}
+
 // backAxis sums the views of axis t into its padded image. Columns from m to the
-// next multiple of vec get rubbish. The parts share the views of a group, then
-// the lines.
-func (p *Projector) backAxis(part, t int, img []float32) {
-	ax, bk := &p.ax[t], p.desks[0].bk
-	lo, hi := p.crew.share(part, ax.n, 1)
+// next multiple of vec get rubbish. A team shares the views of a group, then the
+// lines.
+func (p *Projector) backAxis(team team, part, t int, img, bk []float32) {
+	ax := &p.ax[t]
+	lo, hi := team.share(ax.n, 1)
 	for i := range ax.groups {
 		g := &ax.groups[i]
-		p.crew.wait() // for the lines of the group before
-		first, last := p.crew.share(part, len(g.start), 1)
+		team.wait() // for the lines of the group before
+		first, last := team.share(len(g.start), 1)
 		for j := first; j < last; j++ {
 			v, pos := &ax.views[g.lo+j], g.start[j]
 			p.undetect(&p.desks[part], bk[pos:pos+p.phases*v.blen], v, p.src[v.index*p.geo.Bins:(v.index+1)*p.geo.Bins])
 		}
-		p.crew.wait()
+		team.wait()
 		for r := lo; r < hi; r += tileLines {
 			g.backTile(p.kern, img, bk, r, min(r+tileLines, hi), i > 0)
 		}

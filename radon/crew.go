@@ -15,13 +15,15 @@ type crew struct {
 	n     int
 	start []func()       // of parts 1 to n-1, made once so that a call allocates nothing
 	part  func(part int) // what is being run
-	here  atomic.Int32   // parts at the barrier
-	turn  atomic.Int32   // barriers passed
+	all   barrier
+	half  [2]barrier // of the even and the odd parts
 	done  sync.WaitGroup
 }
 
 func newCrew(n int) *crew {
 	c := &crew{n: max(1, n)}
+	c.all.n = int32(c.n)
+	c.half[0].n, c.half[1].n = int32(c.n+1)/2, int32(c.n/2)
 	for i := 1; i < c.n; i++ {
 		c.start = append(c.start, func() {
 			defer c.done.Done()
@@ -42,15 +44,40 @@ func (c *crew) run(part func(part int)) {
 	c.done.Wait()
 }
 
+// team is a part among those with which it shares work.
+type team struct {
+	*barrier
+	part int
+}
+
+// whole is the part among all.
+func (c *crew) whole(part int) team { return team{&c.all, part} }
+
+// side is the part among the even or the odd ones.
+func (c *crew) side(part int) team { return team{&c.half[part%2], part / 2} }
+
+// share is the part's share of n things, from lo to hi, in whole multiples of unit.
+func (t team) share(n, unit int) (lo, hi int) {
+	units, parts := (n+unit-1)/unit, int(t.n)
+	return min(n, units*t.part/parts*unit), min(n, units*(t.part+1)/parts*unit)
+}
+
+// barrier is where n parts wait for each other.
+type barrier struct {
+	n    int32
+	here atomic.Int32 // parts that wait
+	turn atomic.Int32 // times that all have come
+}
+
 // wait returns when every part has called it.
-func (c *crew) wait() {
-	turn := c.turn.Load()
-	if int(c.here.Add(1)) == c.n {
-		c.here.Store(0)
-		c.turn.Add(1)
+func (b *barrier) wait() {
+	turn := b.turn.Load()
+	if b.here.Add(1) == b.n {
+		b.here.Store(0)
+		b.turn.Add(1)
 		return
 	}
-	for i := 0; c.turn.Load() == turn; i++ {
+	for i := 0; b.turn.Load() == turn; i++ {
 		switch {
 		case i > 1<<15: // the processor of another part has other work
 			time.Sleep(20 * time.Microsecond)
@@ -58,10 +85,4 @@ func (c *crew) wait() {
 			runtime.Gosched()
 		}
 	}
-}
-
-// share is part's share of n things, from lo to hi, in whole multiples of unit.
-func (c *crew) share(part, n, unit int) (lo, hi int) {
-	units := (n + unit - 1) / unit
-	return min(n, units*part/c.n*unit), min(n, units*(part+1)/c.n*unit)
 }

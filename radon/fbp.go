@@ -130,14 +130,15 @@ func (f *FBP) Reconstruct(dst []float32, s ct.Sinogram) {
 // reconstructPart filters some views, then does its part of the adjoint.
 func (f *FBP) reconstructPart(part int) {
 	k := f.sino.Bins
-	lo, hi := f.p.crew.share(part, len(f.scale), together)
+	crew := f.p.crew.whole(part)
+	lo, hi := crew.share(len(f.scale), together)
 	out, in := f.filtered[lo*k:hi*k], f.sino.Data[lo*k:hi*k]
 	if f.sino.Sigma != nil {
 		f.fill(out, in, f.sino.Sigma[lo*k:hi*k])
 		in = out
 	}
 	f.ramps[part].apply(out, in, f.scale[lo:hi])
-	f.p.crew.wait()
+	crew.wait()
 	f.p.adjointPart(part)
 }
 

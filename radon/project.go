@@ -24,7 +24,7 @@ type Projector struct {
 
 // desk is the work space of one part.
 type desk struct {
-	bk   []float32 // buckets of one group; the first desk's are shared by Adjoint
+	bk   []float32 // buckets of one group; Adjoint shares those of the first desk, or two
 	fine []float32 // interleaved buckets of one view
 	line []float32
 }
@@ -114,7 +114,8 @@ func (p *Projector) call(part func(int), dst, src []float32) {
 
 func (p *Projector) applyPart(part int) {
 	w := p.grid.W
-	lo, hi := p.crew.share(part, p.grid.H, vec)
+	crew := p.crew.whole(part)
+	lo, hi := crew.share(p.grid.H, vec)
 	src := p.src[lo*w : hi*w]
 	if p.img[0] != nil {
 		padCopy(p.img[0][p.ax[0].at(lo):], src, w, hi-lo, p.ax[0].stride)
@@ -122,7 +123,7 @@ func (p *Projector) applyPart(part int) {
 	if p.img[1] != nil && lo < hi {
 		p.kern.transpose(p.img[1][lead+lo:], p.ax[1].stride, src, w, hi-lo, w, false)
 	}
-	p.crew.wait()
+	crew.wait()
 	p.project(part)
 }
 

@@ -81,7 +81,7 @@ def go_bench(pattern, *flags):
     cmd = [GO, "test", "-run", "^$", "-bench", pattern, "-count", "5", "-benchtime", "0.3s", *flags, "./radon"]
     out = subprocess.run(cmd, check=True, capture_output=True, text=True).stdout
     best_of = {}
-    line = r"^Benchmark(\w+)/(\w+)(?:/threads=(\d+))?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+([\d.]+) MB/s)?(?:.*?([\d.]+) ns/slice)?"
+    line = r"^Benchmark(\w+)/(\w+)(?:/threads=(\d+)|/tile=\d+)?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+([\d.]+) MB/s)?(?:.*?([\d.]+) ns/slice)?"
     for name, size, threads, ns, rate, slice_ns in re.findall(line, out, re.M):
         ms, gb = float(slice_ns or ns) / 1e6, float(rate or 0) / 1e3
         old = best_of.get((name, size, int(threads or 1)), (1e99, 0))
@@ -116,9 +116,10 @@ def main():
         print(f"| {size} | error of the projection | {error(linear[3], y):.2e} | {error(strip[3], y):.2e} | | see `radon/project_test.go` | | |", flush=True)
 
     size = "256x25x367"
-    limit = go_bench("^BenchmarkLimit$", "-cpu", "1")["Limit", "L2", 1][1]
+    limits = go_bench("^BenchmarkLimit$", "-cpu", "1")
+    limit = limits["Limit", "L2", 1][1]
     rate = everything["Forward", size, 1][1]
-    print(f"\nLimit: lines at any place are added from the L2 cache at {limit:.1f} GB/s; the whole of Apply at {size} reads {rate:.1f} GB/s of image, {100 * rate / limit:.0f} % of that.")
+    print(f"\nLimit: lines at any place are added from the L2 cache at {limit:.1f} GB/s; the whole of Apply at {size} reads {rate:.1f} GB/s of image, {100 * rate / limit:.0f} % of that, because strips of the image stay in L1, where the rate is {limits['Limit', 'L1', 1][1]:.1f} GB/s.")
     portable = go_bench(f"^Benchmark(Forward|Adjoint)$/^{size}$/^threads=1$", "-cpu", "1", "-tags", "purego")
     for k, name in enumerate(NAMES[:2]):
         m = portable[name, size, 1][0]
