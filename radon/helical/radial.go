@@ -1,7 +1,6 @@
 package helical
 
 import (
-	"math"
 	"sort"
 
 	"ctrecon/ct"
@@ -113,8 +112,8 @@ func (r *radial) bin(k int, c *columns) (mean, weight, spread float64) {
 	}
 	mean = (c.at(b) - c.at(a)) / r.size
 	j := (a.col + b.col) / 2
-	weight = math.Min(c.weight[a.col], c.weight[b.col])
-	return mean, weight, c.spread[j] * math.Min(1, r.width[j]/r.size)
+	weight = min(c.weight[a.col], c.weight[b.col])
+	return mean, weight, c.spread[j] * min(1, r.width[j]/r.size)
 }
 
 func (c *columns) at(k *cut) float64 {

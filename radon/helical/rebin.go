@@ -208,12 +208,13 @@ func newSums(g ct.Geometry) *sums {
 }
 
 func (o *sums) add(v int, r *radial, c *columns) {
-	for k := range o.geo.Bins {
-		mean, w, spread := r.bin(k, c)
-		i := v*o.geo.Bins + k
-		o.value[i] += w * mean
-		o.weight[i] += w
-		o.spread[i] += w * w * spread
+	n := o.geo.Bins
+	value, weight, spread := o.value[v*n:][:n], o.weight[v*n:][:n], o.spread[v*n:][:n]
+	for k := range value {
+		m, w, q := r.bin(k, c)
+		value[k] += w * m
+		weight[k] += w
+		spread[k] += w * w * q
 	}
 }
 

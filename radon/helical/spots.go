@@ -22,6 +22,7 @@ type spot struct {
 	z     []float64 // of the focal spot
 	sign  int       // -1: beta falls in the scan, views are listed backwards
 	step  float64   // mean of beta
+	each  []float64 // 1 over each step
 	view  View      // its displacement
 
 	theta []float64 // degrees that a column's ray is turned from beta
@@ -85,6 +86,7 @@ func (p *spot) order(s *Scan) error {
 		return fmt.Errorf("the source does not turn")
 	}
 	for i := 1; i < n; i++ {
+		p.each = append(p.each, 1/(p.beta[i]-p.beta[i-1]))
 		if d := p.beta[i] - p.beta[i-1]; math.Abs(d-p.step) > unevenStep*p.step {
 			return fmt.Errorf("views %d and %d lie %.4g degrees apart, %.4g are usual: views are missing or in disorder", min(p.views[i-1], p.views[i]), max(p.views[i-1], p.views[i]), d, p.step)
 		}
@@ -113,7 +115,7 @@ func (p *spot) geometry(s *Scan) {
 
 // at is the place of angle b in the list: index and the fraction to the next.
 func (p *spot) at(b float64) (int, float64) {
-	i := int(math.Floor((b - p.beta[0]) / p.step))
+	i := int((b - p.beta[0]) / p.step)
 	i = max(0, min(len(p.beta)-2, i))
 	for i > 0 && b < p.beta[i] {
 		i--
@@ -121,7 +123,7 @@ func (p *spot) at(b float64) (int, float64) {
 	for i < len(p.beta)-2 && b >= p.beta[i+1] {
 		i++
 	}
-	return i, (b - p.beta[i]) / (p.beta[i+1] - p.beta[i])
+	return i, (b - p.beta[i]) * p.each[i]
 }
 
 // near is the range of list places whose spot lies within d mm of z.
