@@ -70,8 +70,17 @@ variants: build ort
 compare-python: build ort
 	sh docs/python.sh $(CTDATA) $(RUN)
 
+# Readers against pydicom's, dcmtk's and GDCM's files, and 10,000 damaged ones: the tables of docs/dicom.md.
+# CTRECON_CTDATA=path adds measured series; UPDATE=-update writes the tables.
+evidence: .venv/dicom.done
+	cd dicomio && CTRECON_EVIDENCE=../.venv/dicom/bin/python CTRECON_MUTANTS=10000 $(GO) test -run 'TestEvidence|TestMutants' -timeout 60m -v . $(UPDATE)
+.venv/dicom.done: dicomio/testdata/evidence.txt
+	$(PYTHON) -m venv .venv/dicom
+	.venv/dicom/bin/pip install -q -r $<
+	touch $@
+
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/...
+	$(GO) test -run '^$$' -bench . -benchmem ./radon/... ./ct/... ./dicomio/...
 
 # The pinned ONNX Runtime for Linux x86-64, beside the program where it is looked for.
 ort: lib/libonnxruntime.so.1.31.1

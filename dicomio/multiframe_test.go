@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +203,10 @@ func BenchmarkReadEnhanced(b *testing.B) {
 			if _, err := ReadSeries(name, 2); err != nil {
 				b.Fatal(err)
 			}
+			b.StopTimer()
+			debug.FreeOSMemory()
+			b.StartTimer()
 		}
+		b.ReportMetric(peak(), "MiB-peak")
 	})
 }

@@ -50,7 +50,7 @@ func content(files []*file) string {
 		}
 		s := fmt.Sprint(h.Sum64(), f.slice.Position, f.slice.Orientation, f.pixel, f.image.rows, f.image.cols, f.series, f.slice.SOPInstance, f.slice.Number)
 		for _, t := range []tag.Tag{tag.PatientName, tag.PatientID, tag.PatientBirthDate, tag.StudyInstanceUID, tag.FrameOfReferenceUID} {
-			s += " " + textOf(f.slice.Header, t)
+			s += "|" + textOf(f.slice.Header, t)
 		}
 		out = append(out, s)
 	}
@@ -184,7 +184,11 @@ func values(b []byte) []bool {
 		mark(e.value, e.value+int(e.length))
 		at = e.value + int(e.length)
 	}
-	if l.transferSyntax("x") != nil || l.syntax == deflated {
+	if l.transferSyntax("x") != nil {
+		return safe
+	}
+	if l.syntax == deflated { // its stream has no check sum: any byte may be one of a value
+		mark(end, len(b))
 		return safe
 	}
 	w.implicit, w.order = l.implicit, l.order
@@ -327,7 +331,7 @@ func (s *specimen) judge(t *testing.T, m mutant, want string, c *tally) {
 		}
 	case got == want:
 		c.equal++
-	case m.inside:
+	case m.inside || lost(got, want):
 		c.changed++
 	default:
 		c.wrong++
@@ -335,6 +339,21 @@ func (s *specimen) judge(t *testing.T, m mutant, want string, c *tally) {
 			os.WriteFile(filepath.Join(d, fmt.Sprintf("%s.%d", strings.ReplaceAll(s.set, " ", "_"), c.n)), m.b, 0o644)
 		}
 	}
+}
+
+// lost says that got is want without some of the attributes about the patient: their
+// tags became others, which are legal.
+func lost(got, want string) bool {
+	g, w := strings.Split(got, "|"), strings.Split(want, "|")
+	if len(g) != len(w) || g[0] != w[0] {
+		return false
+	}
+	for i := range g {
+		if g[i] != w[i] && g[i] != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // TestMutants damages good files, with fixed seeds: 2,000 of them, or as many as
@@ -378,7 +397,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// report prints the table of docs/formats.md and holds cuts to nothing wrong.
+// report prints the table of docs/dicom.md and holds it to nothing wrong.
 func report(t *testing.T, counts map[string]*tally) {
 	keys := make([]string, 0, len(counts))
 	for k := range counts {
@@ -389,11 +408,15 @@ func report(t *testing.T, counts map[string]*tally) {
 	for _, k := range keys {
 		c := counts[k]
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d |\n", k, c.n, c.equal, c.refused, c.changed, c.wrong, c.crash)
-		if strings.HasSuffix(k, "| cut") && c.wrong > 0 {
-			t.Errorf("%s: %d cut files were read as something else", k, c.wrong)
+		if c.wrong > 0 {
+			t.Errorf("%s: %d files were read as something else", k, c.wrong)
 		}
 	}
-	t.Logf("\n| files | damage | n | equal | refused | changed value | wrong | crash |\n|---|---|---|---|---|---|---|---|\n%s", b.String())
+	table := "| files | damage | n | read equal | refused with reason | a value changed or lost | wrong | crash |\n|---|---|---|---|---|---|---|---|\n" + b.String()
+	t.Logf("\n%s", table)
+	if *update {
+		replaceBetween(t, "../docs/dicom.md", "mutants", table)
+	}
 }
 
 // TestEveryCut: a file cut at any 64th byte is refused, unless nothing but padding
