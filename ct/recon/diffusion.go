@@ -170,8 +170,27 @@ func (m *diffusion) describe(job *Slice) Result {
 	if px := b.PixelMM; px.Max > 0 && (job.Grid.DX < px.Min*0.95 || job.Grid.DX > px.Max*1.05) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("pixels of %.3g mm: the model was trained on %.3g to %.3g mm", job.Grid.DX, px.Min, px.Max))
 	}
+	r.Warnings = append(r.Warnings, m.unlikeTraining(job.Sino.Geometry)...)
 	return r
 }
+
+// unlikeTraining says what of a measurement the network has not seen.
+func (m *diffusion) unlikeTraining(g ct.Geometry) (out []string) {
+	if !m.conditioned() {
+		return nil
+	}
+	fewest, most, arc := m.bundle.TrainedOn()
+	if n := g.Views(); most > 0 && (n < fewest || n > most) {
+		out = append(out, fmt.Sprintf("%d views: the model was trained on %d to %d", n, fewest, most))
+	}
+	if a := g.Arc(); arc > 0 && a < arcMargin*arc {
+		out = append(out, fmt.Sprintf("an arc of %.0f degrees: the model was trained on %.0f and gains little over TV on less", a, arc))
+	}
+	return out
+}
+
+// arcMargin is the share of the training's arc below which a warning is given.
+const arcMargin = 0.9
 
 // moments are the mean and the spread of images.
 type moments struct {

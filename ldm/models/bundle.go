@@ -47,6 +47,8 @@ type Bundle struct {
 			Window  string  `json:"window"`
 			Cutoff  float64 `json:"cutoff"`
 			MuWater float64 `json:"mu_water_per_mm"`
+			Views   []int   `json:"views"` // fewest and most in training
+			Arc     float64 `json:"arc_degrees"`
 		} `json:"cond"`
 		Start *struct {
 			Kind       string  `json:"kind"`
@@ -252,6 +254,19 @@ func (b *Bundle) Conditions() []string {
 		c = append(c, b.Conditioning.Start.Kind)
 	}
 	return c
+}
+
+// TrainedOn are the fewest and the most views, and the arc in degrees, of the
+// reconstructions that the network was trained with; 0 where the bundle does not say.
+func (b *Bundle) TrainedOn() (fewest, most int, arc float64) {
+	if !b.Conditioned() {
+		return 0, 0, 0
+	}
+	c := &b.Conditioning.Cond
+	if len(c.Views) == 2 {
+		fewest, most = c.Views[0], c.Views[1]
+	}
+	return fewest, most, c.Arc
 }
 
 // Floor is the mean square of the projected error that is left at the lowest

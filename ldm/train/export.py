@@ -44,7 +44,7 @@ def conditioning(nets):
     if not nets.cond:
         return None
     return dict(
-        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 60], arc_degrees=180,
+        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 100 if nets.start else 60], arc_degrees=180,
                   normalisation="clamp((HU - hu_mid) / hu_half, -1, 1)", mu_water_per_mm=0.0195),
         **(dict(start=dict(kind="tv", weight=1.0, iterations=300, encoded=True)) if nets.start else {}),
         flag={"1": "cond is given", "0": "no condition: the unconditional prior; cond is ignored"})
