@@ -176,3 +176,26 @@ func TestOpenRival(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// TestRivalOfResults: the network of docs/results.md is far better than FBP on an
+// object that it never saw, and each further step fits the data better.
+func TestRivalOfResults(t *testing.T) {
+	needRuntime(t)
+	net, err := OpenRival("../../ldm/models/rival/rival.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, truth := measured(t, net.Width, net.Views, ct.Noise{Sigma: 0.01})
+	fbp := psnr(reconstructed(t, "fbp-hann", Options{}, job), truth)
+	chi := math.Inf(1)
+	for _, name := range RivalNames() {
+		r := reconstructed(t, name, Options{Rival: net}, job)
+		if got := psnr(r, truth); !(got > fbp+3) {
+			t.Errorf("%s: %.2f dB, FBP %.2f dB", name, got, fbp)
+		}
+		if !(r.Chi2 < chi) {
+			t.Errorf("%s: chi-square %.3g, before %.3g", name, r.Chi2, chi)
+		}
+		chi = r.Chi2
+	}
+}
