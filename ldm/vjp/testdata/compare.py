@@ -119,6 +119,8 @@ OPS = {
     "GroupNormalization": lambda i, a, n: F.group_norm(i[0], a["num_groups"], i[1], i[2], a["epsilon"]),
     "Constant": lambda i, a, n: torch.from_numpy(np.array(numpy_helper.to_array(a["value"]))),
     "ReduceMean": lambda i, a, n: i[0].mean(ints(i[1]), keepdim=bool(a.get("keepdims", 1))),
+    "ReduceSum": lambda i, a, n: i[0].sum(ints(i[1]), keepdim=bool(a.get("keepdims", 1))),
+    "Clip": lambda i, a, n: torch.clamp(i[0], *[None if v is None else v.item() for v in i[1:3]]),
 }
 
 
