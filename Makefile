@@ -42,7 +42,7 @@ test-train: .venv/train.done
 	.venv/bin/pip install -q -r $< pytest
 	touch $@
 
-# CompVis checkpoints with random weights at the published sizes become bundles (10 minutes, 10 GB).
+# CompVis checkpoints with random weights at the published sizes become bundles (10 minutes alone, 10 GB).
 test-published: .venv/train.done
 	cd ldm/train && CTRECON_PUBLISHED=1 ../../.venv/bin/python -m pytest -q -s tests/test_published.py
 
