@@ -44,7 +44,9 @@ func (j *job) holdOut(ctx context.Context) error {
 	bar := newMeter(j.c.App.ErrWriter, "held-out views", len(j.methods), j.c.Bool("quiet"))
 	defer bar.end()
 	for k, name := range j.methods {
-		m, err := recon.New(name, j.options)
+		o := j.options
+		o.Threads = cores() // one slice, nothing beside it
+		m, err := recon.New(name, o)
 		if err != nil {
 			return err
 		}

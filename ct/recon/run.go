@@ -3,6 +3,7 @@ package recon
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -27,6 +28,10 @@ type Job struct {
 // ends the run; ctx's end does within a second.
 func Run(ctx context.Context, j Job) error {
 	g, ctx := errgroup.WithContext(ctx)
+	workers := max(1, min(j.Workers, j.Slices))
+	if j.Options.Threads == 0 {
+		j.Options.Threads = max(1, runtime.GOMAXPROCS(0)/workers)
+	}
 	next := make(chan int)
 	g.Go(func() error {
 		defer close(next)
@@ -40,7 +45,7 @@ func Run(ctx context.Context, j Job) error {
 		return nil
 	})
 	var mu sync.Mutex
-	for range max(1, min(j.Workers, j.Slices)) {
+	for range workers {
 		g.Go(func() error { return worker(ctx, &j, next, &mu) })
 	}
 	return g.Wait()
