@@ -84,19 +84,12 @@ type file struct {
 }
 
 func readSource(s source, workers int) ([]*file, error) {
-	if s.size > maxFileSize {
-		return nil, &FormatError{s.name, fmt.Sprintf("%d bytes: files up to 2 GiB are read", s.size)}
-	}
-	r, err := s.open()
+	in, r, marked, err := begin(s)
 	if err != nil {
-		return nil, &FormatError{s.name, "cannot be read: " + plain(err)}
-	}
-	defer r.Close()
-	in := &stream{name: s.name, r: r, size: int(s.size)}
-	if err := in.fill(132); err != nil {
 		return nil, err
 	}
-	if len(in.b) < 132 || string(in.b[128:132]) != "DICM" {
+	defer r.Close()
+	if !marked {
 		if l := strings.ToLower(s.name); s.due || strings.HasSuffix(l, ".dcm") {
 			return nil, &FormatError{s.name, "not a DICOM file: no DICM at byte 128; it is damaged, or has no preamble (dcmconv adds one)"}
 		}

@@ -22,6 +22,24 @@ type stream struct {
 
 func inMemory(name string, b []byte) *stream { return &stream{name: name, size: len(b), b: b} }
 
+// begin opens a file and reads its preamble; marked says whether DICM follows it. The
+// caller closes r.
+func begin(s source) (in *stream, r io.Closer, marked bool, err error) {
+	if s.size > maxFileSize {
+		return nil, nil, false, &FormatError{s.name, fmt.Sprintf("%d bytes: files up to 2 GiB are read", s.size)}
+	}
+	f, err := s.open()
+	if err != nil {
+		return nil, nil, false, &FormatError{s.name, "cannot be read: " + plain(err)}
+	}
+	in = &stream{name: s.name, r: f, size: int(s.size)}
+	if err := in.fill(132); err != nil {
+		f.Close()
+		return nil, nil, false, err
+	}
+	return in, f, len(in.b) >= 132 && string(in.b[128:132]) == "DICM", nil
+}
+
 // fill makes b at least n bytes long, or as long as the file.
 func (s *stream) fill(n int) error {
 	if n = min(n, s.size); n <= len(s.b) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"strings"
@@ -98,6 +99,7 @@ func evaluateAction(c *cli.Context) error {
 	}
 	scores := e.scores()
 	writeTable(c.App.Writer, scores, e.rows())
+	e.writeReferences(c.App.Writer)
 	if c.Bool("coverage") {
 		e.cover.write(c.App.Writer)
 	}
@@ -198,12 +200,25 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 	worst := worstSlice{file: e.refs[i].file, pixel: s.Grid.DX, width: s.Grid.W, truth: truth}
 	e.truths[i] = nil
 	body := metrics.Body(truth, s.Grid.W)
+	mu := make([]float32, len(truth))
+	ct.ImageFromHU(mu, truth, ct.MuWater)
+	chi2, err := recon.Residual(s, mu)
+	if err != nil {
+		return err
+	}
+	if err := e.keep(score{e.refs[i], referenceRow, math.NaN(), math.NaN(), 0, chi2, math.NaN()}); err != nil {
+		return err
+	}
 	for _, p := range e.means[i].out {
 		if len(p.mu) != len(truth) {
 			continue // the model has a grid of its own
 		}
+		chi2, err := recon.Residual(s, p.mu)
+		if err != nil {
+			return err
+		}
 		ct.ImageToHU(p.mu, p.mu, ct.MuWater)
-		if err := e.keep(score{e.refs[i], p.method, metrics.PSNR(p.mu, truth), metrics.SSIM(p.mu, truth, s.Grid.W), metrics.RMSE(p.mu, truth, body), math.NaN(), math.NaN()}); err != nil {
+		if err := e.keep(score{e.refs[i], p.method, metrics.PSNR(p.mu, truth), metrics.SSIM(p.mu, truth, s.Grid.W), metrics.RMSE(p.mu, truth, body), chi2, math.NaN()}); err != nil {
 			return err
 		}
 	}
@@ -243,6 +258,22 @@ func (e *evaluation) rows() []string {
 		out = append(out, m)
 	}
 	return out
+}
+
+// referenceRow is the method of the reference itself in the CSV file: what is left
+// of the data when the image is right.
+const referenceRow = "reference"
+
+func (e *evaluation) writeReferences(w io.Writer) {
+	var v []float64
+	for _, r := range e.refs {
+		if s, ok := e.done[key(r.file, referenceRow)]; ok {
+			v = append(v, s.chi2)
+		}
+	}
+	if mean, sd := meanSD(v); len(v) > 0 {
+		fmt.Fprintf(w, "\nchi2 of the references themselves: %.3g ± %.2g (n = %d)\n", mean, sd, len(v))
+	}
 }
 
 // scores lists all, by slice and method.

@@ -81,6 +81,13 @@ func TestResume(t *testing.T) {
 	if strings.Count(whole, "\n| all |") != 2 {
 		t.Errorf("table %s", whole)
 	}
+	// Noise alone leaves 1; coarse pixels of the rotated phantoms leave more.
+	var chi2 float64
+	if _, after, ok := strings.Cut(whole, "chi2 of the references themselves: "); !ok || !strings.HasSuffix(after, "(n = 3)\n") {
+		t.Errorf("no residual of the references in %s", whole)
+	} else if _, err := fmt.Sscan(after, &chi2); err != nil || chi2 < 0.9 {
+		t.Errorf("chi2 of the references %v, %v", chi2, err)
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,16 @@ func (p *plan) finish(job *Slice, img ct.Image, start time.Time, r Result) Resul
 	return r
 }
 
+// Residual is the chi-square per datum of any image of the slice's grid, mu in 1/mm,
+// measured as that of every Result.
+func Residual(job Slice, mu []float32) (float64, error) {
+	var p plan
+	if _, err := p.prepare(&job); err != nil {
+		return 0, err
+	}
+	return p.finish(&job, ct.Image{Grid: job.Grid, Pix: mu}, time.Now(), Result{}).Chi2, nil
+}
+
 // watch turns a solver's iterations into progress.
 func watch(p Progress, total int) func(int, float64) error {
 	if p == nil {
