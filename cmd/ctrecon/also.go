@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image"
 	"image/png"
 	"os"
 	"slices"
@@ -107,14 +109,12 @@ func (j *job) writeVolumes(ctx context.Context) error {
 
 // writeDocuments writes what shows or says something of the whole job.
 func (j *job) writeDocuments(ctx context.Context, r *report.Report) error {
-	f, err := os.Open(j.out.path(montageFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	montage, err := png.Decode(f)
-	if err != nil {
-		return err
+	var montage image.Image
+	if j.wants("sc") || j.wants("pdf") {
+		var err error
+		if montage, err = readImage(j.out.path(montageFile)); err != nil {
+			return err
+		}
 	}
 	if j.wants("sc") {
 		if err := dicomio.WriteCapture(j.out.path(objectsDir, "montage.dcm"), j.document(ctx, "montage", numberMontage), montage); err != nil {
@@ -122,14 +122,14 @@ func (j *job) writeDocuments(ctx context.Context, r *report.Report) error {
 		}
 	}
 	if j.wants("pdf") {
-		var b strings.Builder
+		var b bytes.Buffer
 		if err := report.WritePDF(&b, r, montage); err != nil {
 			return err
 		}
-		if err := os.WriteFile(j.out.path(reportPDF), []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(j.out.path(reportPDF), b.Bytes(), 0o644); err != nil {
 			return err
 		}
-		if err := dicomio.WritePDF(j.out.path(objectsDir, "report.dcm"), j.document(ctx, "report", numberReport), []byte(b.String())); err != nil {
+		if err := dicomio.WritePDF(j.out.path(objectsDir, "report.dcm"), j.document(ctx, "report", numberReport), b.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -137,6 +137,15 @@ func (j *job) writeDocuments(ctx context.Context, r *report.Report) error {
 		return dicomio.WriteMeasurements(j.out.path(objectsDir, "measurements.dcm"), j.document(ctx, "measurements", numberMeasured), j.measured(ctx, r))
 	}
 	return nil
+}
+
+func readImage(name string) (image.Image, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return png.Decode(f)
 }
 
 // document describes an object about all methods.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -202,23 +203,21 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 	body := metrics.Body(truth, s.Grid.W)
 	mu := make([]float32, len(truth))
 	ct.ImageFromHU(mu, truth, ct.MuWater)
-	chi2, err := recon.Residual(s, mu)
+	images := [][]float32{mu}
+	partial := slices.DeleteFunc(e.means[i].out, func(p partialMean) bool { return len(p.mu) != len(truth) }) // where the model has a grid of its own
+	for _, p := range partial {
+		images = append(images, p.mu)
+	}
+	chi2, err := recon.Residuals(s, images...)
 	if err != nil {
 		return err
 	}
-	if err := e.keep(score{e.refs[i], referenceRow, math.NaN(), math.NaN(), 0, chi2, math.NaN()}); err != nil {
+	if err := e.keep(score{e.refs[i], referenceRow, math.NaN(), math.NaN(), 0, chi2[0], math.NaN()}); err != nil {
 		return err
 	}
-	for _, p := range e.means[i].out {
-		if len(p.mu) != len(truth) {
-			continue // the model has a grid of its own
-		}
-		chi2, err := recon.Residual(s, p.mu)
-		if err != nil {
-			return err
-		}
+	for k, p := range partial {
 		ct.ImageToHU(p.mu, p.mu, ct.MuWater)
-		if err := e.keep(score{e.refs[i], p.method, metrics.PSNR(p.mu, truth), metrics.SSIM(p.mu, truth, s.Grid.W), metrics.RMSE(p.mu, truth, body), chi2, math.NaN()}); err != nil {
+		if err := e.keep(score{e.refs[i], p.method, metrics.PSNR(p.mu, truth), metrics.SSIM(p.mu, truth, s.Grid.W), metrics.RMSE(p.mu, truth, body), chi2[k+1], math.NaN()}); err != nil {
 			return err
 		}
 	}

@@ -87,14 +87,18 @@ func (p *plan) finish(job *Slice, img ct.Image, start time.Time, r Result) Resul
 	return r
 }
 
-// Residual is the chi-square per datum of any image of the slice's grid, mu in 1/mm,
-// measured as that of every Result.
-func Residual(job Slice, mu []float32) (float64, error) {
+// Residuals are the chi-squares per datum of any images of the slice's grid, mu in
+// 1/mm, measured as that of every Result.
+func Residuals(job Slice, images ...[]float32) ([]float64, error) {
 	var p plan
 	if _, err := p.prepare(&job); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return p.finish(&job, ct.Image{Grid: job.Grid, Pix: mu}, time.Now(), Result{}).Chi2, nil
+	out := make([]float64, len(images))
+	for i, mu := range images {
+		out[i] = p.finish(&job, ct.Image{Grid: job.Grid, Pix: mu}, time.Now(), Result{}).Chi2
+	}
+	return out, nil
 }
 
 // watch turns a solver's iterations into progress.
