@@ -1,5 +1,5 @@
 #!/bin/sh
-# budget.sh MINUTES DATA OUT: trains autoencoder (30 %), latent UNet (58 %) and the FBP-UNet rival (8 %) within a wall-clock budget,
+# budget.sh MINUTES DATA OUT: trains autoencoder (30 %), latent UNet (58 %) and, where there are pairs, the rival of rival.py (8 %) within a wall-clock budget,
 # then measures the tables. Run again to go on after an interruption. PYTHON, AE, UNET, RIVAL (options of train.py) override what is below.
 set -eu
 bf16() { grep -qw -e amx_bf16 -e avx512_bf16 /proc/cpuinfo 2>/dev/null && echo bf16 || echo fp32; } # a CPU with instructions for it is twice as fast
@@ -30,7 +30,10 @@ stage() { # NAME SHARE OPTIONS: skipped when it is done
   name=$1 part=$2
   shift 2
   [ -e "$out/$name.done" ] && return
-  "$python" -u "$here/train.py" "$name" --data "$data" --out "$out" --minutes "$(share "$part")" --resume "$@"
+  run="$here/train.py $name"
+  [ "$name" != rival ] || run="$here/rival.py train"
+  # shellcheck disable=SC2086
+  "$python" -u $run --data "$data" --out "$out" --minutes "$(share "$part")" --resume "$@"
   touch "$out/$name.done"
 }
 mkdir -p "$out"
@@ -38,5 +41,5 @@ mkdir -p "$out"
 stage ae 0.30 $ae
 stage unet 0.58 $unet $pairs
 [ -e "$out/tables.json" ] || "$python" "$here/measure.py" --data "$data" --out "$out" --slices 48 --device $device --program "$cond"
-stage fbpunet 0.08 $rival
+[ -z "$pairs" ] || stage rival 0.08 $rival --pairs "$out/pairs"
 touch "$out/done"

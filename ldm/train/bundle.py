@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 SCHEMA = "ctrecon-bundle/1"
 TOLERANCE = 1e-4
 ROLES = ("encoder", "decoder", "unet")
-OUTPUT = dict(encoder="z", decoder="x", unet="v", fbpunet="x")
+OUTPUT = dict(encoder="z", decoder="x", unet="v")
 
 
 @dataclasses.dataclass
@@ -48,7 +48,7 @@ class Networks:
         if role == "unet":
             k = 2 + 2 * self.cond + self.start
             return ["z", "lognsr", "cond", "flag", "start"][:k], (z, l, x, one, 0.5 * z)[:k]
-        return dict(encoder=(["x"], (x,)), decoder=(["z"], (z,)), fbpunet=(["cond"], (x,)))[role]
+        return dict(encoder=(["x"], (x,)), decoder=(["z"], (z,)))[role]
 
     def axes(self, role):
         """Free axes of the inputs for torch.export, and their plain names for the file."""

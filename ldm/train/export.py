@@ -64,22 +64,11 @@ def describe(prior, nets, a, files):
         attribution=attribution, files=files)
 
 
-def write_rival(nets, folder, path, size):
-    """fbpunet.onnx, cond x [1,1,H,W] -> x: the supervised rival beside the diffusion model."""
-    state = model.load_state(path)
-    trunk = model.unet_shape({k[4:]: v for k, v in state.items() if k.startswith("net.")})
-    net = model.FBPUNet(trunk["width"], trunk["blocks"])
-    net.load_state_dict(state)
-    nets.fbpunet = bundle.rounded(net.requires_grad_(False), KEEP)
-    m, worst = bundle.static_file(nets, "fbpunet", size, 1)
-    return {"fbpunet.onnx": bundle.write_model(folder, "fbpunet.onnx", m, "fbpunet", worst)}
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="the set it was trained on, for the summary and the attribution")
     p.add_argument("--out", default="run", help="folder with ae.pt, unet.pt and tables.json")
-    p.add_argument("--licence", default=LICENCE), p.add_argument("--fbpunet", action="store_true", help="add the rival, <out>/fbpunet.pt")
+    p.add_argument("--licence", default=LICENCE)
     bundle.add_options(p, "ct256")
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out)
@@ -88,8 +77,6 @@ def main():
         raise SystemExit(f"--size {a.size}: must be a multiple of {nets.multiple}")
     folder = bundle.work_folder(a.bundle)
     files = bundle.write_networks(nets, folder, a.size, a.batch, a.extra, not a.no_free)
-    if a.fbpunet:
-        files |= write_rival(nets, folder, pathlib.Path(a.out) / "fbpunet.pt", a.size)
     bundle.publish(folder, a.bundle, describe(prior, nets, a, files))
 
 

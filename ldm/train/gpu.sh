@@ -21,7 +21,7 @@ while [ ! -e "$run/done" ] && alive && [ "$waited" -lt "$seconds" ]; do
 done
 tail -n 12 "$run/log.txt"
 rm -f "$collect"/run.tar.*
-# the rival and snapshots stay behind: FILES="fbpunet.pt" fetches others
+# the rival and snapshots stay behind: FILES="rival.pt" fetches others
 (cd "$run" && ls ${FILES:-ae.pt ae.done unet.pt *.csv *.png tables.json log.txt} 2>/dev/null) |
   tar -cf - -C "$run" -T - | split -b 15m -d - "$collect/run.tar."
 if [ -e "$run/done" ]; then

@@ -160,19 +160,6 @@ class UNet(nn.Module):
         return h
 
 
-class FBPUNet(nn.Module):
-    """The supervised rival: an FBP image in, image out, on the trunk of the latent UNet with a pixel-shuffled head."""
-
-    def __init__(self, width=(64, 128, 192, 256), blocks=1):
-        super().__init__()
-        self.net, self.head = UNet(width, blocks, 4), nn.Conv2d(4, 16, 3, padding=1)
-
-    def forward(self, cond):
-        one = torch.ones(len(cond), device=cond.device)
-        h = self.net(F.avg_pool2d(cond, 4).repeat(1, 4, 1, 1), 0 * one, cond, one)
-        return cond + F.pixel_shuffle(self.head(h), 4)
-
-
 def parameters(net):
     return sum(p.numel() for p in net.parameters())
 

@@ -1,8 +1,7 @@
-"""Trains the autoencoder, the latent UNet or the FBP-UNet rival within a budget; goes on from its own checkpoint.
+"""Trains the autoencoder or the latent UNet within a budget; goes on from its own checkpoint.
 
     python train.py ae   --data ctdata --out run --minutes 8
     python train.py unet --data ctdata --out run --minutes 16      (needs run/ae.pt)
-    python train.py fbpunet --data ctdata --out run --minutes 4
 
 Writes <out>/<stage>.pt (averaged weights, half precision), .state (for --resume), .csv (log), .png (curves).
 On a GPU: bf16, torch.compile, channels last. On a CPU: fp32 unless --precision bf16; smaller batches, --crop 128 for ae.
@@ -177,32 +176,7 @@ def train_unet(a):
     r.fit(net, loss_fn, torch.no_grad()(lambda ema: v_figures(ema, val, seen)))
 
 
-def train_fbpunet(a):
-    """The supervised rival at 25 views: FBP in, residual out."""
-    r = loop.Run(a, "fbpunet")
-    net = model.FBPUNet(tuple(a.width), a.blocks).to(r.dev)
-    fwd = r.compiled(net)
-
-    def loss_fn(_):
-        hu, px = r.batch(a.batch)
-        with torch.no_grad(), torch.autocast(r.dev.type, enabled=False):
-            c = pr.condition(hu, px, r.g, views=25, sigma=a.sigma)
-        return (15 * (fwd(c).float() - data.to_unit(hu)[:, None])).pow(2).mean()
-
-    hu = r.val.hu.float().to(r.dev)
-    c = pr.condition(hu, r.val.pixel.to(r.dev), torch.Generator(r.dev).manual_seed(1), views=25, sigma=a.sigma, spread=0.0)
-    x = data.to_unit(hu)[:, None]
-
-    @torch.no_grad()
-    def val_fn(ema):
-        with torch.autocast(**r.amp):
-            db = torch.cat([measure.psnr(x[s], ema(c[s]).float()) for s in measure.batches(len(x))])
-        return dict(val_db=float(db.mean()))
-
-    r.fit(net, loss_fn, val_fn)
-
-
-STAGES = dict(ae=train_ae, unet=train_unet, fbpunet=train_fbpunet)
+STAGES = dict(ae=train_ae, unet=train_unet)
 
 
 def add_loop_options(p):

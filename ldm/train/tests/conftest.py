@@ -39,7 +39,7 @@ def slices(tmp_path_factory):
 def run(slices, tmp_path_factory):
     """A folder with two steps of every stage."""
     out = tmp_path_factory.mktemp("run")
-    for stage in ("ae", "unet", "fbpunet"):
+    for stage in ("ae", "unet"):
         call("train", stage, "--data", slices, "--out", out, "--steps", 2, "--keep", 2, *SMALL)
     return out
 

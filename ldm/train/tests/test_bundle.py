@@ -16,13 +16,12 @@ from conftest import SMALL, call
 
 
 @pytest.fixture(scope="module")
-def trained(run, prior, tables, tmp_path_factory):
+def trained(prior, tables, tmp_path_factory):
     """A run folder with weights that are large everywhere, two equal ones among them."""
     out = tmp_path_factory.mktemp("trained")
     prior.ae.decoder.net[0].bias.copy_(prior.ae.encoder.net[4].bias)
     prior.ae.decoder.net[1].c1.bias.copy_(prior.ae.decoder.net[0].bias)
     model.save_state(prior.ae, out / "ae.pt"), model.save_state(prior.unet, out / "unet.pt")
-    (out / "fbpunet.pt").write_bytes((run / "fbpunet.pt").read_bytes())
     (out / "tables.json").write_bytes(tables.read_bytes())
     return out
 
@@ -31,7 +30,7 @@ def trained(run, prior, tables, tmp_path_factory):
 def folder(slices, trained, tmp_path_factory):
     """A bundle with every kind of file; export refuses what differs from PyTorch by more than 1e-4."""
     target = tmp_path_factory.mktemp("bundle") / "b"
-    call("export", "--data", slices, "--out", trained, "--bundle", target, "--size", 64, "--extra", "128x2", "--fbpunet", "--name", "tiny")
+    call("export", "--data", slices, "--out", trained, "--bundle", target, "--size", 64, "--extra", "128x2", "--name", "tiny")
     return target
 
 
@@ -59,7 +58,6 @@ def test_files_match_their_sums(folder, described):
     ("unet.onnx", [("z", [1, 4, 16, 16]), ("lognsr", [1]), ("cond", [1, 1, 64, 64]), ("flag", [1])], [("v", [1, 4, 16, 16])]),
     ("unet-128x2.graph.onnx", [("z", [2, 4, 32, 32]), ("lognsr", [2]), ("cond", [2, 1, 128, 128]), ("flag", [2])], [("v", [2, 4, 32, 32])]),
     ("encoder-any.graph.onnx", [("x", ["batch", 1, "height", "width"])], [("z", ["batch", 4, "latent_height", "latent_width"])]),
-    ("fbpunet.onnx", [("cond", [1, 1, 64, 64])], [("x", [1, 1, 64, 64])]),
 ])
 def test_signatures(described, name, inputs, outputs):
     f = described["files"][name]

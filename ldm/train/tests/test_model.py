@@ -4,6 +4,7 @@ import torch
 import conftest
 import diffusion
 import model
+import rival
 
 
 @pytest.mark.parametrize("size,batch", [(64, 1), (128, 2), (192, 1)])
@@ -73,7 +74,7 @@ def test_fresh_networks_start_at_zero():
 
 
 def test_rival_corrects_its_input():
-    net = conftest.lively(model.FBPUNet((16, 16, 32)))
+    net = conftest.lively(rival.RivalUNet((16, 16, 32)))
     c = torch.rand(2, 1, 64, 64)
     assert net(c).shape == c.shape and float((net(c) - c).abs().max()) > 1e-3
 
