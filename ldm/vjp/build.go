@@ -18,7 +18,7 @@ type Info struct {
 	Inputs  []Port // those of the model, then d_<output>
 	Outputs []Port // those of the model, then d_<input>
 	Forward int    // nodes of the model
-	Reverse int    // nodes that were added
+	Reverse int    // nodes that the graph has beyond those
 }
 
 // Build reads an ONNX model and writes its gradient graph. The inputs of the
@@ -54,6 +54,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 		b.note(n)
 	}
 	b.mark(m.nodes, wrt)
+	b.fold(m)
 	info = Info{Inputs: inputs, Forward: len(m.nodes)}
 	for _, o := range m.outputs {
 		p := b.outputPort(o)
@@ -69,7 +70,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 		info.Outputs = append(info.Outputs, b.result(w, tied))
 	}
 	b.prune(info.Outputs)
-	info.Reverse = len(b.nodes)
+	info.Reverse = len(b.forward) + len(b.nodes) - info.Forward
 	return b.encode(m, info), info, nil
 }
 
@@ -77,7 +78,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 func start(m *model, shapes map[string][]int64) (*builder, []Port, error) {
 	b := &builder{
 		inference: &inference{opset: m.opset, values: map[string]*value{}, hints: map[string]*port{}},
-		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, maker: map[string]*node{}, views: map[string][]string{}, sums: map[string][]string{},
+		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, maker: map[string]*node{}, views: map[string][]string{}, sums: map[string][]string{}, spent: map[*node]bool{}, orphans: map[string]bool{}, norms: map[string]*norm{},
 	}
 	for _, t := range m.inits {
 		b.define("initializer", t.name, &value{typ: t.typ, shape: t.dims, konst: readable(t)})
@@ -236,15 +237,18 @@ func (b *builder) encode(m *model, info Info) []byte {
 		size += len(t.raw) + 128
 	}
 	graph := make([]byte, 0, size+256*len(b.nodes))
-	for _, n := range m.nodes {
-		graph = putBytes(graph, graphNode, n.raw)
-	}
-	for _, n := range b.nodes {
-		graph = putBytes(graph, graphNode, n.encode())
+	for _, n := range slices.Concat(b.forward, b.nodes) {
+		raw := n.raw
+		if raw == nil {
+			raw = n.encode()
+		}
+		graph = putBytes(graph, graphNode, raw)
 	}
 	graph = putText(graph, graphName, "vjp")
-	for _, r := range m.initRaw {
-		graph = append(graph, r...)
+	for i, r := range m.initRaw {
+		if !b.orphans[m.inits[i].name] {
+			graph = append(graph, r...)
+		}
 	}
 	for _, t := range b.inits {
 		graph = putBytes(graph, graphInit, t.encode())

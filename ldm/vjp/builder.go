@@ -2,6 +2,7 @@ package vjp
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -19,6 +20,11 @@ type builder struct {
 	known  map[string]string   // constants by content
 	active map[string]bool     // tensors that depend on what is asked for
 	sums   map[string][]string
+
+	forward []*node          // the graph's nodes, with what fold put in their place
+	spent   map[*node]bool   // nodes of the graph that fold replaced
+	norms   map[string]*norm // by the tensor that they make
+	orphans map[string]bool  // tensors that only dropped nodes used
 }
 
 func (b *builder) wants(name string) bool { return b.active[name] }
@@ -70,20 +76,29 @@ func (b *builder) madeBy(op, name string) *node {
 	return nil
 }
 
-// prune drops nodes and constants that a later rule made needless.
+// prune drops nodes and constants of ours, and nodes that fold replaced, which
+// nobody uses.
 func (b *builder) prune(outs []Port) {
 	live := map[string]bool{}
 	for _, p := range outs {
 		live[p.Name] = true
 	}
-	for _, n := range slices.Backward(b.nodes) {
-		if live[n.out[0]] {
+	dead := map[*node]bool{}
+	for _, n := range slices.Backward(slices.Concat(b.forward, b.nodes)) {
+		ours := n.raw == nil || b.spent[n]
+		if dead[n] = ours && !slices.ContainsFunc(n.out, func(o string) bool { return live[o] }); dead[n] {
 			for _, x := range n.in {
-				live[x] = true
+				b.orphans[x] = true
 			}
+			continue
+		}
+		for _, x := range n.in {
+			live[x] = true
 		}
 	}
-	b.nodes = slices.DeleteFunc(b.nodes, func(n *node) bool { return !live[n.out[0]] })
+	maps.DeleteFunc(b.orphans, func(x string, _ bool) bool { return live[x] })
+	gone := func(n *node) bool { return dead[n] }
+	b.nodes, b.forward = slices.DeleteFunc(b.nodes, gone), slices.DeleteFunc(b.forward, gone)
 	b.inits = slices.DeleteFunc(b.inits, func(t *tensor) bool { return !live[t.name] })
 }
 
@@ -258,6 +273,10 @@ const within = "\x00"
 // gradient adds what the rule of a node gives to the sums of its inputs. An
 // input that is wanted and gets nothing is an error, never a silent zero.
 func (b *builder) gradient(n *node, g []string) {
+	if norm := b.norms[n.out[0]]; norm != nil {
+		b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, b.weigh(norm, g[0])))
+		return
+	}
 	op := operators[n.key()]
 	if op == nil || op.grad == nil {
 		n.unsupported("there is no gradient rule for this operator")

@@ -1,5 +1,7 @@
 package vjp
 
+import "slices"
+
 // ONNX Runtime runs nodes in the order of a depth-first search from the ends of
 // the graph: among the ends, and among the inputs of a node, the one that was
 // added last comes first, and the operators that its optimizer replaces (Conv by
@@ -44,4 +46,12 @@ func (b *builder) late(g string) string {
 		return g
 	}
 	return b.op("Reshape", []string{g, b.constant(intTensor(b.shape(g)))})
+}
+
+// lateAs is late in another shape.
+func (b *builder) lateAs(g string, shape []int64) string {
+	if slices.Equal(b.shape(g), shape) {
+		return b.late(g)
+	}
+	return b.op("Reshape", []string{g, b.constant(intTensor(shape))})
 }

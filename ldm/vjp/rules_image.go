@@ -1,7 +1,6 @@
 package vjp
 
 import (
-	"math"
 	"slices"
 	"strings"
 )
@@ -54,144 +53,14 @@ func (b *builder) constantly(name string, v float64) bool {
 	return ok && !slices.ContainsFunc(values, func(x float64) bool { return x != v })
 }
 
-// gradInstanceNorm: a GroupNorm exported below opset 21 has scale 1 and bias 0,
-// so that its output is xhat itself.
+// gradInstanceNorm is for the norms that fold leaves.
 func gradInstanceNorm(b *builder, n *node, g []string) []string {
 	x, scale, d := n.in[0], n.in[1], g[0]
-	rank, eps := len(b.shape(x)), n.float("epsilon", 1e-5)
-	unit := b.constantly(scale, 1)
-	if unit && b.constantly(n.in[2], 0) && b.typ(x) != Float16 {
-		return []string{b.unitNormGrad(x, n.out[0], d, eps)}
-	}
-	if !unit {
+	rank := len(b.shape(x))
+	if !b.constantly(scale, 1) {
 		d = b.mul(d, b.perChannel(scale, rank))
 	}
-	return []string{b.normGrad(x, d, from(2, rank), eps)}
-}
-
-// unitNormGrad is normGrad where the graph has xhat, both [N, G, ...] with a row a
-// group. It writes three tensors where the formula has nine operators, since ONNX
-// Runtime's time goes into writing. With g = w g0, w a channel's weight,
-//
-//	gx = (r w) g0 - ((r m2) xhat + r m1),  m1 = mean(w g0),  m2 = mean(w g0 xhat)
-//
-// in which w g0 is never formed, all in the inner brackets are numbers of a
-// channel or group, and the outer bracket is one BatchNormalization.
-func (b *builder) unitNormGrad(x, xhat, g string, eps float64) string {
-	shape := b.shape(x)
-	N, G := shape[0], shape[1]
-	g0, toGroups, toChannels := b.channelWeights(g, G)
-	full := b.shape(g0)
-	spread := func(v, matrix string) string {
-		if matrix == "" {
-			return v
-		}
-		return b.op("MatMul", []string{v, matrix})
-	}
-	m1 := spread(b.numbers("ReduceMean", g0), toGroups)
-	m2 := spread(b.meanProduct(g0, b.reshape(xhat, full...)), toGroups)
-	r := b.inverseDeviation(x, xhat, eps)
-	bracket := b.affine(b.reshape(xhat, 1, N*G, count("", shape[2:])), b.mul(r, m2), b.mul(r, m1))
-	bracket = b.reshape(bracket, full...)
-	factor := slices.Repeat([]int64{1}, len(full))
-	copy(factor, full[:2])
-	gx := b.sub(b.mul(g0, b.reshape(spread(r, toChannels), factor...)), bracket)
-	return b.reshape(gx, shape...)
-}
-
-// meanProduct is the mean of u*v over the axes after the first two, as numbers
-// gives it. Long rows are cut into 16 pieces, and the product is the diagonal of
-// pieces(u) times pieces(v)': ONNX Runtime multiplies 16 by 16 faster than it
-// writes u*v, and sums in blocks.
-func (b *builder) meanProduct(u, v string) string {
-	const pieces = 16
-	shape := b.shape(u)
-	size := count("", shape[2:])
-	if size%pieces != 0 || size < 64*pieces {
-		return b.numbers("ReduceMean", b.mul(u, v))
-	}
-	cutUp := func(x string) string { return b.reshape(x, shape[0]*shape[1], pieces, size/pieces) }
-	square := b.op("MatMul", []string{cutUp(u), b.transpose(cutUp(v), 0, 2, 1)})
-	diagonal := make([]float64, pieces*pieces)
-	for i := range pieces {
-		diagonal[i*(pieces+1)] = 1 / float64(size)
-	}
-	rows := b.reshape(square, shape[0]*shape[1], pieces*pieces)
-	sums := b.op("MatMul", []string{rows, b.constant(realTensor(b.typ(u), []int64{pieces * pieces}, diagonal...))})
-	if shape[0] == 1 {
-		return sums
-	}
-	return b.reshape(sums, shape[:2]...)
-}
-
-// numbers reduces each [n, c] of v to a number: [C] for one image, else [N, C].
-// One image gives vectors, which BatchNormalization takes as they are.
-func (b *builder) numbers(op, v string) string {
-	shape := b.shape(v)
-	axes := from(2, len(shape))
-	if shape[0] == 1 {
-		axes = append([]int64{0}, axes...)
-	}
-	return b.reduce(op, v, axes, false)
-}
-
-// inverseDeviation is 1/sqrt(var + eps) of each row of x from its normalised
-// form: the range of xhat over the range of x, which only reads and has no
-// cancellation. A row without a range has the variance 0.
-func (b *builder) inverseDeviation(x, xhat string, eps float64) string {
-	const tiny = 1e-25
-	reach := func(v string, floor float64) string {
-		return b.add(b.sub(b.numbers("ReduceMax", v), b.numbers("ReduceMin", v)), b.number(x, floor))
-	}
-	return b.div(reach(xhat, tiny/math.Sqrt(eps)), reach(x, tiny))
-}
-
-// affine is scale*x + shift with one number a channel of x = [1, C, ...], in one
-// pass: a BatchNormalization with mean 0 that divides by one.
-func (b *builder) affine(x, scale, shift string) string {
-	const eps = 1e-5 // the smallest that CUDA takes
-	channels := b.shape(x)[1]
-	vector := func(v float64) string {
-		return b.constant(realTensor(b.typ(x), []int64{channels}, slices.Repeat([]float64{v}, int(channels))...))
-	}
-	return b.op("BatchNormalization", []string{x, b.reshape(scale, channels), b.reshape(shift, channels), vector(0), vector(1 - eps)}, attrFloat("epsilon", eps))
-}
-
-// perChannelShape says whether part, broadcast to full, is one number a channel.
-func perChannelShape(full, part []int64) bool {
-	lead := len(full) - len(part) // the first axis may be left out
-	if len(full) < 3 || lead < 0 || lead > 1 || lead == 0 && part[0] != 1 {
-		return false
-	}
-	return part[1-lead] == full[1] && count("", part) == full[1]
-}
-
-// channelWeights finds that g is a product w*g0 of a gradient and one constant a
-// channel, reshaped into G groups, as the affine part of a GroupNorm leaves it.
-// Then toGroups [C, G] weighs channels and averages them over groups, and
-// toChannels [G, C] gives a group's number to its channels, weighed. Both are ""
-// and g0 is g when g is nothing of the kind.
-func (b *builder) channelWeights(g string, G int64) (g0, toGroups, toChannels string) {
-	m := b.madeBy("Mul", b.root(g))
-	if m == nil {
-		return g, "", ""
-	}
-	full, k := b.shape(m.in[0]), b.val(m.in[1]).konst
-	if k == nil || !perChannelShape(full, b.shape(m.in[1])) || full[0] != b.shape(g)[0] || full[1]%G != 0 {
-		return g, "", ""
-	}
-	w, ok := k.reals()
-	if !ok {
-		return g, "", ""
-	}
-	C := int64(len(w))
-	down, up := make([]float64, C*G), make([]float64, C*G)
-	for c := range C {
-		row := c / (C / G)
-		down[c*G+row], up[row*C+c] = w[c]/float64(C/G), w[c]
-	}
-	typ := b.typ(g)
-	return m.in[0], b.constant(realTensor(typ, []int64{C, G}, down...)), b.constant(realTensor(typ, []int64{G, C}, up...))
+	return []string{b.normGrad(x, d, from(2, rank), n.float("epsilon", 1e-5))}
 }
 
 // gradGroupNorm: scale and bias are a group's in opset 18, a channel's in 21.

@@ -38,20 +38,49 @@ func gradMul(b *builder, n *node, g []string) []string {
 	return out
 }
 
-// gradSiLU is the rule of y = x s with s = sigmoid(x): g (s + y - y s), in four
-// passes over memory instead of the six of the two operators apart. It is nil for
-// other products.
+// gradSiLU is the rule of y = x s with s = sigmoid(x): g s (1 + x sigmoid(-x)).
+// ONNX Runtime makes y and x sigmoid(-x) in one pass each, provided that no other
+// operator needs the sigmoids; so s is made once more, from another view of x. A
+// norm before x puts its factor where the one is added. It is nil for other
+// products.
 func gradSiLU(b *builder, n *node, g string) []string {
 	for i, x := range n.in {
 		s := n.in[1-i]
 		if m := b.madeBy("Sigmoid", s); m != nil && m.in[0] == x && b.wants(x) {
-			y, out := n.out[0], []string{within, within}
-			g = b.late(g)
-			out[i] = b.mul(g, b.add(s, b.mul(y, b.sub(b.number(s, 1), s))))
+			out := []string{within, within}
+			norm := b.norms[x]
+			view := b.otherView(x, norm)
+			g = b.lateAs(g, b.shape(view))
+			s = b.un("Sigmoid", view)
+			v := b.mul(view, b.un("Sigmoid", b.scale(view, -1)))
+			if norm != nil {
+				d := b.mul(s, b.affine(v, norm.factor, norm.factor))
+				b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, b.mul(g, d)))
+				return out
+			}
+			d := b.mul(s, b.add(v, b.number(v, 1)))
+			out[i] = b.reshape(b.mul(g, d), b.shape(x)...)
 			return out
 		}
 	}
 	return nil
+}
+
+// otherView is x in a shape that it does not have yet, with the channels of its
+// norm on axis 1.
+func (b *builder) otherView(x string, n *norm) string {
+	shape, size := b.shape(x), count("", b.shape(x))
+	if n == nil {
+		if len(shape) == 1 {
+			return b.reshape(x, 1, size)
+		}
+		return b.reshape(x, size)
+	}
+	channels := b.shape(n.factor)[0]
+	if len(shape) == 3 {
+		return b.reshape(x, 1, channels, size/channels, 1)
+	}
+	return b.reshape(x, 1, channels, size/channels)
 }
 
 // gradDiv: y = u/v gives g/v and -(g/v) y.
