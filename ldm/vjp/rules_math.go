@@ -38,11 +38,10 @@ func gradMul(b *builder, n *node, g []string) []string {
 	return out
 }
 
-// gradSiLU is the rule of y = x s with s = sigmoid(x): g s (1 + x sigmoid(-x)).
-// ONNX Runtime makes y and x sigmoid(-x) in one pass each, provided that no other
-// operator needs the sigmoids; so s is made once more, from another view of x. A
-// norm before x puts its factor where the one is added. It is nil for other
-// products.
+// gradSiLU is the rule of y = x s with s = sigmoid(x): g s (1 + (x - y)). ONNX
+// Runtime makes y in one pass, provided that no other operator needs the sigmoid;
+// so s is made once more, from another view of x. A norm before x puts its factor
+// where the one is added. It is nil for other products.
 func gradSiLU(b *builder, n *node, g string) []string {
 	for i, x := range n.in {
 		s := n.in[1-i]
@@ -50,16 +49,20 @@ func gradSiLU(b *builder, n *node, g string) []string {
 			out := []string{within, within}
 			norm := b.norms[x]
 			view := b.otherView(x, norm)
-			g = b.lateAs(g, b.shape(view))
-			s = b.un("Sigmoid", view)
-			v := b.mul(view, b.un("Sigmoid", b.scale(view, -1)))
-			if norm != nil {
-				d := b.mul(s, b.affine(v, norm.factor, norm.factor))
-				b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, b.mul(g, d)))
-				return out
+			shape := b.shape(view)
+			g = b.lateAs(g, shape)
+			v := b.sub(view, b.reshape(n.out[0], shape...))
+			if norm == nil {
+				v = b.add(v, b.number(v, 1))
+			} else {
+				v = b.affine(v, norm.factor, norm.factor)
 			}
-			d := b.mul(s, b.add(v, b.number(v, 1)))
-			out[i] = b.reshape(b.mul(g, d), b.shape(x)...)
+			g = b.mul(g, b.mul(b.un("Sigmoid", view), v))
+			if norm == nil {
+				out[i] = b.reshape(g, b.shape(x)...)
+			} else {
+				b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, g))
+			}
 			return out
 		}
 	}
