@@ -26,6 +26,7 @@ func evaluateCommand() *cli.Command {
 			"ctrecon evaluate --angles 50 --method tv --csv tv50.csv --resume ctdata", "one method, every slice into a CSV file; again after an interruption",
 			"ctrecon evaluate --arc 90 --dead .02 --method tv,resample ctdata", "a short arc and dead bins",
 			"ctrecon evaluate --method tv --max-rmse 80 ctdata", "a check for scripts: exit code 1 when the mean HU RMSE is above",
+			"ctrecon evaluate --lesion 6,30 --method tv,resample ctdata", "discs of 6 mm and 30 HU in soft tissue: how much of them is shown, and how often one that is not there",
 			"ctrecon evaluate --phantom acr --method fbp,fbp-hann,tv", "image quality as a medical physicist measures it"),
 		Flags: flagGroups([]cli.Flag{
 			&cli.StringFlag{Name: "split", Usage: "rows of index.csv with this split", Value: "val"},
@@ -37,6 +38,8 @@ func evaluateCommand() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "of the noise", Value: 1},
 			&cli.IntFlag{Name: "workers", Usage: "slices at a time"},
 			&cli.StringFlag{Name: "phantom", Usage: "measure the phantom `NAME`, " + strings.Join(measuredPhantoms, " or ")},
+			&cli.StringFlag{Name: "lesion", Usage: "put discs of `MM,HU` (diameter, contrast) into each slice, as 6,30: are they shown, is any invented"},
+			&cli.IntFlag{Name: "places", Usage: "at most `N` discs in a slice, with --lesion", Value: 3},
 			&cli.IntFlag{Name: "draws", Usage: "`K` draws of the noise, with --phantom", Value: 30},
 			&cli.IntFlag{Name: "size", Usage: "`N` x N pixels, with --phantom", Value: 256},
 			&cli.StringFlag{Name: "csv", Usage: "also write every slice, or every figure and curve of a phantom, to `FILE`"},
@@ -72,6 +75,12 @@ type score struct {
 func evaluateAction(c *cli.Context) error {
 	if c.IsSet("phantom") {
 		return evaluatePhantom(c)
+	}
+	if c.IsSet("lesion") {
+		return evaluateLesion(c)
+	}
+	if c.IsSet("places") {
+		return usagef("--places belongs to --lesion")
 	}
 	for _, name := range []string{"draws", "size"} {
 		if c.IsSet(name) {
@@ -141,7 +150,7 @@ type evaluation struct {
 	worst   worstList
 	partial []int
 	means   []*partialMeans // a slice each, while it is worked on
-	file    *scoreFile
+	file    *rowFile
 }
 
 func key(file, method string) string { return file + "," + method }
@@ -152,7 +161,12 @@ func (e *evaluation) run() (err error) {
 	if err != nil {
 		return err
 	}
-	if e.file, err = openScores(e.c, e.done); err != nil {
+	take := func(row []string) {
+		if s, ok := parseScore(row); ok {
+			e.done[key(s.ref.file, s.method)] = s
+		}
+	}
+	if e.file, err = openRows(e.c, scoreColumns, take); err != nil {
 		return err
 	}
 	defer e.file.close()
@@ -241,7 +255,7 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 // keep notes a score, in the file too.
 func (e *evaluation) keep(s score) error {
 	e.done[key(s.ref.file, s.method)] = s
-	return outputErr(e.file.add(s))
+	return outputErr(e.file.add(s.row()))
 }
 
 // rows are the methods of the table: each after its partial means.

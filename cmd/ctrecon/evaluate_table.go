@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -17,24 +18,24 @@ import (
 // scoreColumns are those of --csv.
 var scoreColumns = []string{"file", "site", "method", "psnr_db", "ssim", "rmse_hu", "chi2", "seconds"}
 
-// scoreFile is the CSV file of --csv, or nothing.
-type scoreFile struct {
+// rowFile is the CSV file of --csv, or nothing.
+type rowFile struct {
 	f *os.File
 	w *csv.Writer
 }
 
-// openScores opens the file; with --resume what it holds goes into done.
-func openScores(c *cli.Context, done map[string]score) (*scoreFile, error) {
+// openRows opens the file of --csv; with --resume take gets each row that it holds.
+func openRows(c *cli.Context, columns []string, take func(row []string)) (*rowFile, error) {
 	name := c.String("csv")
 	switch {
 	case name == "" && c.Bool("resume"):
 		return nil, usagef("--resume needs --csv FILE")
 	case name == "":
-		return &scoreFile{}, nil
+		return &rowFile{}, nil
 	}
 	fresh := true
 	if c.Bool("resume") {
-		n, err := readScores(name, done)
+		n, err := readRows(name, columns, take)
 		if err != nil {
 			return nil, inputErr(err)
 		}
@@ -48,16 +49,16 @@ func openScores(c *cli.Context, done map[string]score) (*scoreFile, error) {
 	if err != nil {
 		return nil, outputErr(err)
 	}
-	s := &scoreFile{f: f, w: csv.NewWriter(f)}
+	s := &rowFile{f: f, w: csv.NewWriter(f)}
 	if fresh {
-		s.w.Write(scoreColumns)
+		return s, outputErr(s.add(columns))
 	}
 	return s, nil
 }
 
-// readScores reads rows of a former run; a row that was cut is left out. It
+// readRows reads rows of a former run; a row that was cut is left out. It
 // returns the number of lines.
-func readScores(name string, done map[string]score) (int, error) {
+func readRows(name string, columns []string, take func(row []string)) (int, error) {
 	f, err := os.Open(name)
 	if os.IsNotExist(err) {
 		return 0, nil
@@ -73,63 +74,63 @@ func readScores(name string, done map[string]score) (int, error) {
 		if err == io.EOF {
 			return n, nil
 		}
-		if err != nil || n == 0 && strings.Join(row, ",") != strings.Join(scoreColumns, ",") {
-			return n, fmt.Errorf("%s: not a table of ctrecon evaluate", filepath.Base(name))
+		if err != nil || n == 0 && strings.Join(row, ",") != strings.Join(columns, ",") {
+			return n, fmt.Errorf("%s: not a table of ctrecon evaluate with the columns %s", filepath.Base(name), strings.Join(columns, ","))
 		}
-		if s, ok := parseScore(row); ok {
-			done[key(s.ref.file, s.method)] = s
+		if n > 0 && len(row) == len(columns) {
+			take(row)
 		}
 	}
-}
-
-func parseScore(row []string) (score, bool) {
-	if len(row) != len(scoreColumns) {
-		return score{}, false
-	}
-	s := score{ref: reference{file: row[0], site: row[1]}, method: row[2]}
-	for k, p := range []*float64{&s.psnr, &s.ssim, &s.rmse, &s.chi2, &s.seconds} {
-		v, err := strconv.ParseFloat(row[3+k], 64)
-		if err != nil {
-			return score{}, false
-		}
-		*p = v
-	}
-	return s, true
 }
 
 // add appends a row, so that an interrupted run loses nothing.
-func (f *scoreFile) add(s score) error {
+func (f *rowFile) add(row []string) error {
 	if f.f == nil {
 		return nil
 	}
-	g := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	f.w.Write([]string{s.ref.file, s.ref.site, s.method, g(s.psnr), g(s.ssim), g(s.rmse), g(s.chi2), g(s.seconds)})
+	f.w.Write(row)
 	f.w.Flush()
 	return f.w.Error()
 }
 
-func (f *scoreFile) close() {
+func (f *rowFile) close() {
 	if f != nil && f.f != nil {
 		f.f.Close()
 	}
 }
 
+// figure is how a CSV file holds a figure.
+func figure(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+
+// figures reads figures; false where one is none.
+func figures(cells []string) ([]float64, bool) {
+	out := make([]float64, len(cells))
+	for i, s := range cells {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, false
+		}
+		out[i] = v
+	}
+	return out, true
+}
+
+func (s score) row() []string {
+	return []string{s.ref.file, s.ref.site, s.method, figure(s.psnr), figure(s.ssim), figure(s.rmse), figure(s.chi2), figure(s.seconds)}
+}
+
+func parseScore(row []string) (score, bool) {
+	v, ok := figures(row[3:])
+	if !ok {
+		return score{}, false
+	}
+	return score{reference{file: row[0], site: row[1]}, row[2], v[0], v[1], v[2], v[3], v[4]}, true
+}
+
 // writeTable writes Markdown: a block a site, and all of them.
 func writeTable(w io.Writer, scores []score, methods []string) {
-	sites := map[string]bool{}
-	for _, s := range scores {
-		sites[s.ref.site] = true
-	}
-	var list []string
-	for s := range sites {
-		list = append(list, s)
-	}
-	sort.Strings(list)
-	if len(list) > 1 {
-		list = append(list, "all")
-	}
 	fmt.Fprintln(w, "| site | n | method | PSNR dB | SSIM | HU RMSE in body | chi2 | s | worst slice |\n|---|---|---|---|---|---|---|---|---|")
-	for _, site := range list {
+	for _, site := range sitesOf(scores) {
 		for _, m := range methods {
 			writeRow(w, site, m, scores)
 		}
@@ -168,4 +169,19 @@ func meanSD(v []float64) (m, sd float64) {
 		sd += (x - m) * (x - m) / float64(len(v))
 	}
 	return m, math.Sqrt(sd)
+}
+
+// sitesOf lists the sites, and "all" after them where there is more than one.
+func sitesOf(scores []score) []string {
+	var list []string
+	for _, s := range scores {
+		if !slices.Contains(list, s.ref.site) {
+			list = append(list, s.ref.site)
+		}
+	}
+	sort.Strings(list)
+	if len(list) > 1 {
+		list = append(list, "all")
+	}
+	return list
 }

@@ -108,7 +108,7 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 	if c.NArg() > 0 {
 		return nil, nil, usagef("--phantom makes its own data: no folder is read, but %q was given", c.Args().First())
 	}
-	for _, name := range []string{"split", "limit", "max-rmse", "arc", "bins", "dead", "offset", "partial", "worst", "resume", "coverage"} {
+	for _, name := range []string{"split", "limit", "max-rmse", "arc", "bins", "dead", "offset", "partial", "worst", "resume", "coverage", "lesion", "places"} {
 		if c.IsSet(name) {
 			return nil, nil, usagef("--%s belongs to a folder of slices, which --phantom does not read", name)
 		}
