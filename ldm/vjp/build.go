@@ -78,7 +78,7 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 func start(m *model, shapes map[string][]int64) (*builder, []Port, error) {
 	b := &builder{
 		inference: &inference{opset: m.opset, values: map[string]*value{}, hints: map[string]*port{}},
-		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, maker: map[string]*node{}, views: map[string][]string{}, sums: map[string][]string{}, spent: map[*node]bool{}, orphans: map[string]bool{}, norms: map[string]*norm{},
+		prefix:    "vjp", known: map[string]string{}, active: map[string]bool{}, maker: map[string]*node{}, views: map[string][]string{}, sums: map[string][]string{}, blocks: map[string]blocks{}, spent: map[*node]bool{}, orphans: map[string]bool{}, norms: map[string]*norm{},
 	}
 	for _, t := range m.inits {
 		b.define("initializer", t.name, &value{typ: t.typ, shape: t.dims, konst: readable(t)})

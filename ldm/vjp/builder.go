@@ -21,6 +21,8 @@ type builder struct {
 	active map[string]bool     // tensors that depend on what is asked for
 	sums   map[string][]string
 
+	blocks map[string]blocks // gradients that DepthToSpace got
+
 	forward []*node          // the graph's nodes, with what fold put in their place
 	spent   map[*node]bool   // nodes of the graph that fold replaced
 	norms   map[string]*norm // by the tensor that they make

@@ -17,8 +17,11 @@
 // the inputs asked for, a sweep backward asks one rule an operator for the
 // gradients of the marked inputs. Weights cost nothing. Gradients of a tensor
 // with several consumers are added in a fixed order, so that bits do not depend
-// on threads. Nodes and weights of the old graph are copied byte for byte;
-// weights stored as float16 with a Cast stay so.
+// on threads. Nodes and weights of the old graph are copied byte for byte, and
+// weights stored as float16 with a Cast stay so; only instance norms on the way,
+// with the affine part after them, are written anew, since the gradient needs
+// what they hide (fold.go). Outputs may thus differ from the old graph's by
+// rounding.
 //
 // # Promise
 //

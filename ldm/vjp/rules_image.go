@@ -114,11 +114,25 @@ func gradConv(b *builder, n *node, g []string) []string {
 		extra[i] = (x[2+i] + c.before[i] + c.after[i] - c.span(i)) % c.strides[i] // rows that no window reached
 	}
 	if plain {
-		weight := b.cast(b.constant(w.konst.flipTaps(c.groups)), w.typ)
-		return []string{b.op("Conv", []string{g[0], weight}, c.attributes(before, after)...)}
+		return []string{b.reverseConv(g[0], w, c, before, after)}
 	}
 	attrs := append(c.attributes(c.before, c.after), attrInts64("output_padding", extra))
 	return []string{b.op("ConvTranspose", []string{g[0], n.in[1]}, attrs...)}
+}
+
+// reverseConv is the convolution of g with reversed taps. Where g is the gradient
+// of a DepthToSpace, it reads that of the large image, by a stride: two to three
+// passes over it are saved.
+func (b *builder) reverseConv(g string, w *value, c conv, before, after []int64) string {
+	weight := w.konst.flipTaps(c.groups)
+	if s, ok := b.blocks[g]; ok && c.groups == 1 && !slices.ContainsFunc(c.dilations, func(d int64) bool { return d != 1 }) {
+		weight, g = weight.spreadTaps(s.size, s.planes), s.image
+		c.kernel, c.strides = weight.dims[2:], slices.Repeat([]int64{s.size}, 2)
+		for i := range before {
+			before[i], after[i] = before[i]*s.size, after[i]*s.size
+		}
+	}
+	return b.op("Conv", []string{g, b.cast(b.constant(weight), w.typ)}, c.attributes(before, after)...)
 }
 
 // gradConvTranspose: the weight [C_in, C_out/groups, taps] is a convolution's

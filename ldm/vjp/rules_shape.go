@@ -115,11 +115,20 @@ func gradGather(b *builder, n *node, g []string) []string {
 func gradDepthToSpace(b *builder, n *node, g []string) []string {
 	k, x := n.int("blocksize", 1), b.shape(n.in[0])
 	d := b.un("SpaceToDepth", g[0], attrInt("blocksize", k))
-	if n.text("mode", "DCR") == "DCR" {
-		return []string{d}
+	planes := n.text("mode", "DCR") == "DCR"
+	if !planes {
+		d = b.transpose(b.reshape(d, x[0], k*k, x[1]/k/k, x[2]*x[3]), 0, 2, 1, 3)
+		d = b.reshape(d, x...)
 	}
-	d = b.transpose(b.reshape(d, x[0], k*k, x[1]/k/k, x[2]*x[3]), 0, 2, 1, 3)
-	return []string{b.reshape(d, x...)}
+	b.blocks[d] = blocks{g[0], k, planes}
+	return []string{d}
+}
+
+// blocks says that a gradient holds the k by k blocks of an image as channels.
+type blocks struct {
+	image  string
+	size   int64
+	planes bool // channels count [k, k, C], not [C, k, k]
 }
 
 func gradSpaceToDepth(b *builder, n *node, g []string) []string {

@@ -231,3 +231,23 @@ func (t *tensor) flipTaps(groups int64) *tensor {
 	}
 	return out
 }
+
+// spreadTaps makes of a convolution's weight [M, C*k*k, taps], for an image whose
+// k by k blocks were turned into channels, that of the image itself, with stride
+// k: [M, C, k*taps]. Channels count [C, k, k], or [k, k, C] where planes is set.
+func (t *tensor) spreadTaps(k int64, planes bool) *tensor {
+	M, C, height, width := t.dims[0], t.dims[1]/k/k, t.dims[2], t.dims[3]
+	r := &tensor{typ: t.typ, dims: []int64{M, C, k * height, k * width}, raw: make([]byte, 0, len(t.raw))}
+	size := int64(t.typ.size())
+	for to := range t.count() {
+		x, y := to%(k*width), to/(k*width)%(k*height)
+		c, m := to/(k*width*k*height)%C, to/(k*width*k*height)/C
+		from := (c*k+y%k)*k + x%k
+		if planes {
+			from = (y%k*k+x%k)*C + c
+		}
+		at := (((m*C*k*k+from)*height+y/k)*width + x/k) * size
+		r.raw = append(r.raw, t.raw[at:at+size]...)
+	}
+	return r
+}
