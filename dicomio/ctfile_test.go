@@ -18,7 +18,8 @@ type slab struct {
 	number, acquisition, temporal                   int
 	rows                                            int
 	spacing, slope, orientation                     string
-	fill                                            int // value of the pixels
+	fill                                            int    // value of the pixels
+	units                                           string // RescaleType
 }
 
 func or(v, usual string) string {
@@ -43,7 +44,10 @@ func (s slab) bytes() []byte {
 	if kind == "" {
 		kind = "ORIGINAL\\PRIMARY\\AXIAL"
 	}
-	var cs, temporal []byte
+	var cs, temporal, units []byte
+	if s.units != "" {
+		units = el(0x28, 0x1054, "LO", s.units)
+	}
 	if s.charset != "" {
 		cs = el(8, 5, "CS", s.charset)
 	}
@@ -57,7 +61,7 @@ func (s slab) bytes() []byte {
 		el(0x20, 0x32, "DS", fmt.Sprintf("0\\0\\%g", math.Round(s.z*1e4)/1e4)), el(0x20, 0x37, "DS", or(s.orientation, "1\\0\\0\\0\\1\\0")), el(0x20, 0x52, "UI", or(s.frame, "1.2.10")), temporal,
 		el(0x28, 2, "US", 1), el(0x28, 4, "CS", "MONOCHROME2"), el(0x28, 0x10, "US", rows), el(0x28, 0x11, "US", 8), el(0x28, 0x30, "DS", or(s.spacing, "0.5\\0.5")),
 		el(0x28, 0x100, "US", 16), el(0x28, 0x101, "US", 12), el(0x28, 0x102, "US", 11), el(0x28, 0x103, "US", 0),
-		el(0x28, 0x1052, "DS", "-1024"), el(0x28, 0x1053, "DS", or(s.slope, "1")), el(0x7FE0, 0x10, "OW", px))
+		el(0x28, 0x1052, "DS", "-1024"), el(0x28, 0x1053, "DS", or(s.slope, "1")), units, el(0x7FE0, 0x10, "OW", px))
 }
 
 // folderOf writes slabs as 01, 02 and so on.

@@ -218,7 +218,7 @@ func (d *Derived) distance() float64 {
 // irradiation names the event that the source was measured in.
 func (b *builder) irradiation() string {
 	if e := usable(b.d.header(0), tag.IrradiationEventUID); e != nil {
-		return firstText(e)
+		return lawful(firstText(e))
 	}
 	return UID("irradiation", b.d.root())
 }
@@ -365,7 +365,7 @@ func readsBack(path string, f *os.File, images int) error {
 		var ds *dicom.Dataset
 		var files []*file
 		if ds, _, err = parseHeader(path, l); err == nil {
-			files, err = (&header{file: path, ds: ds}).multiframe()
+			files, err = (&header{file: path, ds: ds}).multiframe(false)
 		}
 		if err == nil {
 			_, err = l.check(path, &files[0].image, images)

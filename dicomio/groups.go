@@ -74,6 +74,17 @@ func (g *group) one(path string) error {
 	return nil
 }
 
+// mixed refuses a series of which some images are in HU and others are not: a part of
+// it may be no whole.
+func (g *group) mixed(path string, all []*file) error {
+	for _, f := range all {
+		if f.skip != "" && f.series == g.uid && f.slice.Units != "" {
+			return &UnsupportedError{path, fmt.Sprintf("one series has images in HU and others with %s %q (%s, %s)", nameOf(tag.RescaleType), f.slice.Units, g.files[0].slice.File, f.slice.File)}
+		}
+	}
+	return nil
+}
+
 // alike says whether two files hold the same image.
 func alike(a, b *file) bool {
 	return a.slice.Position == b.slice.Position && a.slice.Orientation == b.slice.Orientation && a.pixel == b.pixel && slices.Equal(a.slice.HU, b.slice.HU)

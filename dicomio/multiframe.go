@@ -30,8 +30,9 @@ var macros = []tag.Tag{
 }
 
 // multiframe reads the header of an Enhanced CT object: a file a frame, each with the
-// header that the frame would have as a CT image of its own.
-func (h *header) multiframe() ([]*file, error) {
+// header that the frame would have as a CT image of its own. Localizers among them are
+// read only where all frames are wanted.
+func (h *header) multiframe(all bool) ([]*file, error) {
 	n := h.need(tag.NumberOfFrames, 1, maxFrames)
 	shared, per := items(h.ds, tag.SharedFunctionalGroupsSequence), items(h.ds, tag.PerFrameFunctionalGroupsSequence)
 	if h.err == nil && len(per) != n {
@@ -58,12 +59,16 @@ func (h *header) multiframe() ([]*file, error) {
 		if n > 1 {
 			f.file = fmt.Sprintf("%s frame %d", h.file, i+1)
 		}
-		if why := localizer(f, tag.FrameType); why != "" {
+		why := localizer(f, tag.FrameType)
+		if why != "" && !all {
 			out[i] = &file{skip: why, frame: n > 1}
 			continue
 		}
 		out[i] = f.slice()
-		out[i].slice.Frame, out[i].slice.Number = i+1, i+1
+		out[i].slice.Frame, out[i].slice.Number, out[i].frame = i+1, i+1, n > 1
+		if why != "" {
+			out[i].unfit = why
+		}
 		if f.err != nil {
 			return nil, f.err
 		}

@@ -26,14 +26,15 @@ type image struct {
 
 // header reads values of a data set; the first wrong one is kept as err.
 type header struct {
-	file string
-	ds   *dicom.Dataset
-	err  error
+	file    string
+	ds      *dicom.Dataset
+	err     error
+	illegal []tag.Tag // that held no UID, and now hold one
 }
 
 func (h *header) fail(t tag.Tag, format string, a ...any) {
 	if h.err == nil {
-		h.err = &FormatError{h.file, name(uint32(t.Group)<<16|uint32(t.Element)) + ": " + fmt.Sprintf(format, a...)}
+		h.err = &FormatError{h.file, nameOf(t) + ": " + fmt.Sprintf(format, a...)}
 	}
 }
 
@@ -64,16 +65,36 @@ func textsOf(ds *dicom.Dataset, t tag.Tag) []string {
 	return out
 }
 
-// uid is the value of a UI tag; needed says that it must be there.
+// uid is the value of a UI tag; needed says that it must be there. Where the value is
+// no UID a lawful one takes its place in the header, so that nothing made from it
+// carries the wrong one on. Bytes that no text has are damage.
 func (h *header) uid(t tag.Tag, needed bool) string {
-	v := h.text(t)
+	v := strings.Join(textsOf(h.ds, t), "\\")
 	switch {
 	case v == "" && needed:
 		h.fail(t, "is missing")
-	case len(v) > 64 || strings.Trim(v, "0123456789.") != "":
-		h.fail(t, "not a UID: digits and dots, up to 64, are")
+	case strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }):
+		h.fail(t, "not a UID, nor other text: the file is damaged")
+	case v != lawful(v):
+		h.illegal = append(h.illegal, t)
 	}
-	return v
+	h.setUID(t, lawful(v))
+	return lawful(v)
+}
+
+// setUID writes a UID where the header has another text, blanks about it included. The
+// elements of a frame may be those of other frames too, so the old one is kept as it is.
+func (h *header) setUID(t tag.Tag, v string) {
+	for i, e := range h.ds.Elements {
+		if e.Tag != t || e.Value == nil {
+			continue
+		}
+		if old, ok := e.Value.GetValue().([]string); ok && v != "" && (len(old) != 1 || old[0] != v) {
+			h.ds.Elements[i] = must(t, []string{v})
+			h.ds.Elements[i].ValueLength = uint32(len(v))
+		}
+		return
+	}
 }
 
 // ints are the values of an integer tag.
@@ -154,9 +175,6 @@ func (h *header) imageOf() image {
 	im.slope, im.intercept = h.decimals(tag.RescaleSlope, 1)[0], h.decimals(tag.RescaleIntercept, 1)[0]
 	if im.slope == 0 {
 		h.fail(tag.RescaleSlope, "is 0")
-	}
-	if t := h.text(tag.RescaleType); t != "" && t != "HU" {
-		h.fail(tag.RescaleType, "%q: Hounsfield units (HU) are needed", t)
 	}
 	if p := h.ints(tag.PixelPaddingValue); len(p) > 0 {
 		im.padded, im.padLo, im.padHi = true, im.extend(uint32(p[0])), im.extend(uint32(p[0]))

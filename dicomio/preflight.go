@@ -451,6 +451,8 @@ func name(t uint32) string {
 	return s
 }
 
+func nameOf(t tag.Tag) string { return name(uint32(t.Group)<<16 | uint32(t.Element)) }
+
 func trimUID(b []byte) string {
 	for len(b) > 0 && (b[len(b)-1] == 0 || b[len(b)-1] == ' ') {
 		b = b[:len(b)-1]

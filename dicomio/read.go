@@ -77,10 +77,12 @@ type file struct {
 	desc   string
 	image  image
 	pixel  [2]float64
-	lossy  bool // compressed with loss, now or at some time before
-	text   bool // text outside its character set
-	frame  bool // of many in its object
+	lossy  bool      // compressed with loss, now or at some time before
+	text   bool      // text outside its character set
+	uids   []tag.Tag // that held no UID
+	frame  bool      // of many in its object
 	skip   string
+	unfit  string // why no job takes it, though its values can be read
 }
 
 func readSource(s source, workers int) ([]*file, error) {
@@ -96,7 +98,7 @@ func readSource(s source, workers int) ([]*file, error) {
 		return []*file{{skip: "no DICOM file"}}, nil
 	}
 	files, err := readObject(in, workers)
-	if err == nil && s.uid != "" && files[0].skip == "" && files[0].slice.SOPInstance != s.uid {
+	if err == nil && s.uid != "" && files[0].skip == "" && files[0].slice.SOPInstance != lawful(s.uid) {
 		return nil, &FormatError{s.name, "(0008,0018) SOPInstanceUID: another object than the DICOMDIR says"}
 	}
 	return files, err
@@ -129,7 +131,12 @@ func readObject(in *stream, workers int) ([]*file, error) {
 		return nil, err
 	}
 	h := &header{file: in.name, ds: ds}
-	if why := unwanted(h); why != "" {
+	why := unwanted(h)
+	unfit := localizer(h, tag.ImageType)
+	if why == "" && !in.all {
+		why = unfit
+	}
+	if why != "" {
 		return []*file{{skip: why}}, nil
 	}
 	switch {
@@ -142,7 +149,7 @@ func readObject(in *stream, workers int) ([]*file, error) {
 	if l.class == ctImage {
 		files, err = h.single()
 	} else {
-		files, err = h.multiframe()
+		files, err = h.multiframe(in.all)
 	}
 	if err != nil {
 		return nil, err
@@ -150,6 +157,12 @@ func readObject(in *stream, workers int) ([]*file, error) {
 	for _, f := range files {
 		f.lossy = f.lossy || lossy[l.syntax]
 		f.text = odd
+		if unfit != "" {
+			f.unfit = unfit
+		}
+		if !in.all && f.skip == "" {
+			f.skip = f.unfit
+		}
 	}
 	return files, readPixels(in, l, files, workers)
 }
@@ -189,7 +202,7 @@ func unwanted(h *header) string {
 	case isSet(h.ds, tag.Tag{Group: pdDetectorRows >> 16, Element: pdDetectorRows & 0xFFFF}):
 		return "a projection (DICOM-CT-PD)"
 	}
-	return localizer(h, tag.ImageType)
+	return ""
 }
 
 func isSet(ds *dicom.Dataset, t tag.Tag) bool {
@@ -225,6 +238,13 @@ func (h *header) slice() *file {
 	}
 	h.uid(tag.StudyInstanceUID, true)
 	h.uid(tag.FrameOfReferenceUID, false)
+	f.uids = h.illegal
+	if s.Units = h.text(tag.RescaleType); s.Units == "HU" {
+		s.Units = ""
+	}
+	if s.Units != "" {
+		f.unfit = fmt.Sprintf("%s %q: its values are not Hounsfield units (HU)", nameOf(tag.RescaleType), s.Units)
+	}
 	for _, t := range []tag.Tag{tag.PatientName, tag.PatientID, tag.PatientBirthDate} {
 		if strings.ContainsFunc(h.text(t), unicode.IsControl) {
 			h.fail(t, "control characters: the file is damaged")

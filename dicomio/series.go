@@ -21,6 +21,7 @@ type Series struct {
 // Slice is one CT image in Hounsfield units.
 type Slice struct {
 	HU          []float32  // [row][col]; padding pixels are -1000
+	Units       string     // of the values where these are not HU (RescaleType): only ReadObject gives such
 	Padding     []bool     // true outside the scanner's field; nil when there is none
 	Position    [3]float64 // ImagePositionPatient, mm
 	Orientation [6]float64 // ImageOrientationPatient

@@ -18,6 +18,7 @@ type stream struct {
 	size int
 	b    []byte // the first bytes
 	next int    // offset of what r gives next
+	all  bool   // images are wanted whatever they are good for
 }
 
 func inMemory(name string, b []byte) *stream { return &stream{name: name, size: len(b), b: b} }

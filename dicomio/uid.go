@@ -3,6 +3,7 @@ package dicomio
 import (
 	"crypto/sha256"
 	"math/big"
+	"strings"
 )
 
 // uidSpace separates our names from everybody else's.
@@ -26,3 +27,27 @@ func UID(names ...string) string {
 
 // implementationClass names this program in the meta information of its files.
 const implementationClass = "2.25.302043790172249692526321623266752743501"
+
+// isUID says whether a text is a UID (PS3.5 9.1): numbers without leading zeros,
+// separated by dots, up to 64 characters.
+func isUID(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	for part := range strings.SplitSeq(s, ".") {
+		if part == "" || strings.Trim(part, "0123456789") != "" || part[0] == '0' && len(part) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// lawful is a UID as it is, and a new one in place of a text that is none: always the
+// same one, so that what shared the text still belongs together. An anonymiser that
+// writes hashes is the usual reason.
+func lawful(s string) string {
+	if s == "" || isUID(s) {
+		return s
+	}
+	return UID("in place of", s)
+}
