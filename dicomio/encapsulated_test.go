@@ -203,6 +203,41 @@ func TestUnnamed(t *testing.T) {
 	}
 }
 
+// TestUnnamedBigEndian: text with VR UN is read, numbers are not: nobody knows the order
+// of their bytes. dcmtk names a class of its own in the meta information of such a file.
+func TestUnnamedBigEndian(t *testing.T) {
+	want, err := readFile("plain", testFile(t, "big-s16.dcm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unname := func(b []byte, e string) []byte {
+		i := bytes.Index(b, []byte(e))
+		if i < 0 {
+			t.Fatalf("no element %q", e)
+		}
+		return join(b[:i+4], []byte{'U', 'N', 0, 0, 0, 0, b[i+6], b[i+7]}, b[i+8:])
+	}
+	b := testFile(t, "big-s16.dcm")
+	for _, e := range []string{"\x00\x08\x00\x16UI", "\x00\x08\x00\x60CS", "\x00\x20\x00\x32DS", "\x00\x28\x00\x30DS", "\x00\x28\x10\x53DS"} {
+		b = unname(b, e)
+	}
+	class := []byte("UI\x1a\x001.2.840.10008.5.1.4.1.1.2\x00")
+	if bytes.Count(b, class) != 1 {
+		t.Fatalf("%d classes in the meta information", bytes.Count(b, class))
+	}
+	b = bytes.Replace(b, class, []byte("UI\x1a\x001.2.276.0.7230010.3.1.0.1\x00"), 1)
+	got, err := readFile("unnamed", b)
+	if err != nil || got.skip != "" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got.slice.Position != want.slice.Position || got.pixel != want.pixel || !slices.Equal(got.slice.HU, want.slice.HU) {
+		t.Errorf("position %v, pixels of %v mm; want %v, %v", got.slice.Position, got.pixel, want.slice.Position, want.pixel)
+	}
+	if _, err := readFile("rows", unname(b, "\x00\x28\x00\x10US")); err == nil || !strings.Contains(err.Error(), "(0028,0010) Rows: is missing") {
+		t.Errorf("rows with VR UN: %v", err)
+	}
+}
+
 // TestLossyNote: the reader of a result is told what its source went through.
 func TestLossyNote(t *testing.T) {
 	tests := []struct {

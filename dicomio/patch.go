@@ -57,20 +57,29 @@ func (w *walker) note(at int, e element, l *layout) error {
 
 // unnamed gives an element with VR UN the VR of the dictionary: some programs write
 // so what they read with implicit VRs and had no dictionary for. Its value is in little
-// endian (PS3.5 6.2.2), so a big-endian data set is left alone.
+// endian (PS3.5 6.2.2), so numbers of a big-endian data set are left alone; text has no
+// order of bytes.
 func (w *walker) unnamed(at int, e element) {
-	if e.vr != "UN" || w.implicit || w.order != binary.LittleEndian || e.length >= 0xFFFF {
+	if e.vr != "UN" || w.implicit || e.length >= 0xFFFF {
 		return
 	}
 	info, err := tag.Find(tag.Tag{Group: uint16(e.tag >> 16), Element: uint16(e.tag)})
 	if err != nil || len(info.VRs) == 0 {
 		return
 	}
-	switch vr := info.VRs[0]; vr {
-	case "AE", "AS", "CS", "DA", "DS", "DT", "FL", "FD", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US":
-		head := binary.LittleEndian.AppendUint16([]byte(vr), uint16(e.length))
-		w.patches = append(w.patches, patch{at + 4, e.value, head})
+	vr, little := info.VRs[0], w.order == binary.LittleEndian
+	switch vr {
+	case "FL", "FD", "SL", "SS", "UL", "US":
+		if !little {
+			return
+		}
+	case "AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI":
+	default:
+		return
 	}
+	head := []byte(vr + "\x00\x00")
+	w.order.PutUint16(head[2:], uint16(e.length))
+	w.patches = append(w.patches, patch{at + 4, e.value, head})
 }
 
 // cutStrange leaves an element out when something inside it is not for the library: a

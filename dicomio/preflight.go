@@ -65,6 +65,8 @@ type element struct {
 }
 
 const (
+	genericClass = "1.2.276.0.7230010.3.1.0.1" // dcmtk names it where it found no class: it says nothing
+
 	undefined   = 0xFFFFFFFF
 	tagItem     = 0xFFFEE000
 	tagItemEnd  = 0xFFFEE00D
@@ -162,7 +164,9 @@ func (w *walker) meta(l *layout) (int, error) {
 			}
 			length = e.value
 		case 0x00020002:
-			l.metaClass, err = w.uid(e)
+			if l.metaClass, err = w.uid(e); l.metaClass == genericClass {
+				l.metaClass = ""
+			}
 		case 0x00020010:
 			if l.syntax, err = w.uid(e); len(l.syntax) >= len(explicitLittle) && standIn(l.syntax) {
 				w.patch(e.value, append([]byte(explicitLittle), make([]byte, int(e.length)-len(explicitLittle))...))
