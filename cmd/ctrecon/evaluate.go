@@ -63,6 +63,7 @@ func evaluateCommand() *cli.Command {
 type reference struct {
 	file, site, patient string
 	pixel               float64
+	number              int // among all slices of the split
 }
 
 // score is one row of the result.

@@ -19,7 +19,8 @@ import (
 )
 
 // lesionTest reconstructs each slice twice, from data with and without small discs,
-// and measures both at the discs' places.
+// and measures both at the discs' places. Random numbers go with the slice's number
+// in the split, so that a run of fewer slices can be gone on with.
 type lesionTest struct {
 	c       *cli.Context
 	dir     string
@@ -170,7 +171,7 @@ func (t *lesionTest) plan(i int) (*lesionPlan, error) {
 		return nil, err
 	}
 	p := &lesionPlan{hu: hu, grid: ct.Grid{W: w, H: len(hu) / w, DX: t.refs[i].pixel, DY: t.refs[i].pixel}, left: 2}
-	p.discs = physics.Places(p.grid, hu, metrics.Body(hu, w), t.task.Diameter/2, t.c.Int("places"), ct.NewStream(t.c.Uint64("seed"), i, 0, placesStep))
+	p.discs = physics.Places(p.grid, hu, metrics.Body(hu, w), t.task.Diameter/2, t.c.Int("places"), ct.NewStream(t.c.Uint64("seed"), t.refs[i].number, 0, placesStep))
 	for _, d := range p.discs {
 		p.spots = append(p.spots, physics.NewSpot(p.grid, d))
 	}
@@ -191,13 +192,13 @@ func (t *lesionTest) measure(i int, with bool) (recon.Slice, error) {
 	if err != nil {
 		return recon.Slice{}, inputErr(err)
 	}
-	s, err := scanOf(t.c, p.grid, p.hu, i)
+	s, err := scanOf(t.c, p.grid, p.hu, t.refs[i].number)
 	if err == nil && with {
 		for k, v := range t.phantom(p).Sinogram(s.Geometry, true).Data {
 			s.Data[k] += v
 		}
 	}
-	return recon.Slice{Index: i, Grid: p.grid, Sino: s, MuWater: ct.MuWater, Seed: t.c.Uint64("seed")}, err
+	return recon.Slice{Index: t.refs[i].number, Grid: p.grid, Sino: s, MuWater: ct.MuWater, Seed: t.c.Uint64("seed")}, err
 }
 
 // phantom is the discs alone.

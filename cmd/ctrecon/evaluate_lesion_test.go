@@ -14,7 +14,7 @@ import (
 )
 
 // lesionRows runs the test of the drawn slices (6 mm pixels) and gives the table and
-// the file's rows.
+// the file's rows, sorted.
 func lesionRows(t *testing.T, dir string, args ...string) (string, [][]string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "l.csv")
@@ -36,7 +36,11 @@ func readCSV(t *testing.T, file string) [][]string {
 	for i := range rows {
 		rows[i] = rows[i][:10] // without seconds
 	}
-	return rows[1:]
+	rows = rows[1:]
+	slices.SortFunc(rows, func(a, b []string) int { // slices come as they are done
+		return strings.Compare(a[0]+a[2]+a[3], b[0]+b[2]+b[3])
+	})
+	return rows
 }
 
 // difference of with and without of a row.
@@ -107,16 +111,10 @@ func TestLesionEasy(t *testing.T) {
 func TestLesionResume(t *testing.T) {
 	dir, file := writeSet(t), filepath.Join(t.TempDir(), "l.csv")
 	args := func(more ...string) []string { return append(more, "--lesion", "30,50", "--method", "tv", dir) }
-	sorted := func(rows [][]string) [][]string {
-		slices.SortFunc(rows, func(a, b []string) int {
-			return strings.Compare(a[0]+a[2]+a[3], b[0]+b[2]+b[3])
-		})
-		return rows
-	}
 	evaluated(t, exitOK, args("--workers", "1", "--csv", file)...)
-	want := sorted(readCSV(t, file))
+	want := readCSV(t, file)
 	whole, _ := evaluated(t, exitOK, args("--workers", "3", "--csv", file)...)
-	if got := sorted(readCSV(t, file)); !slices.EqualFunc(got, want, slices.Equal) {
+	if got := readCSV(t, file); !slices.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("three workers: %v\none: %v", got, want)
 	}
 	b, err := os.ReadFile(file)

@@ -57,6 +57,9 @@ func readIndex(dir, split string, limit int) ([]reference, error) {
 		return nil, fmt.Errorf("index.csv: no row with split %q", split)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].file < out[j].file })
+	for i := range out {
+		out[i].number = i
+	}
 	if limit > 0 && limit < len(out) {
 		all := out
 		out = nil
