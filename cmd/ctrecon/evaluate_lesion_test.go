@@ -107,7 +107,7 @@ func TestLesionEasy(t *testing.T) {
 }
 
 // TestLesionResume: the numbers do not depend on the workers, nor on a run that was
-// cut and goes on; a file of other discs is refused.
+// cut or had fewer slices and goes on; a file of other discs is refused.
 func TestLesionResume(t *testing.T) {
 	dir, file := writeSet(t), filepath.Join(t.TempDir(), "l.csv")
 	args := func(more ...string) []string { return append(more, "--lesion", "30,50", "--method", "tv", dir) }
@@ -116,6 +116,15 @@ func TestLesionResume(t *testing.T) {
 	whole, _ := evaluated(t, exitOK, args("--workers", "3", "--csv", file)...)
 	if got := readCSV(t, file); !slices.EqualFunc(got, want, slices.Equal) {
 		t.Errorf("three workers: %v\none: %v", got, want)
+	}
+	fewer := filepath.Join(t.TempDir(), "fewer.csv")
+	evaluated(t, exitOK, args("--limit", "2", "--csv", fewer)...)
+	if n := len(readCSV(t, fewer)); n == 0 || n >= len(want) {
+		t.Errorf("two slices: %d rows, all: %d", n, len(want))
+	}
+	evaluated(t, exitOK, args("--csv", fewer, "--resume")...)
+	if got := readCSV(t, fewer); !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("two slices, then all: %v\nat once: %v", got, want)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
