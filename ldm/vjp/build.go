@@ -65,9 +65,8 @@ func BuildAt(model []byte, wrt []string, shapes map[string][]int64) (grad []byte
 		}
 	}
 	b.sweep(m.nodes)
-	tied := b.tie(info.Outputs)
 	for _, w := range wrt {
-		info.Outputs = append(info.Outputs, b.result(w, tied))
+		info.Outputs = append(info.Outputs, b.result(w))
 	}
 	b.prune(info.Outputs)
 	info.Reverse = len(b.forward) + len(b.nodes) - info.Forward
@@ -202,12 +201,12 @@ func (b *builder) free(name string) string {
 func (b *builder) seed(p Port) Port {
 	d := Port{b.free("d_" + p.Name), p.Type, p.Shape}
 	b.define("cotangent", d.Name, &value{typ: d.Type, shape: d.Shape})
-	b.sums[p.Name] = append(b.sums[p.Name], d.Name)
+	b.sums[p.Name] = append(b.sums[p.Name], b.tie(d.Name, p))
 	return d
 }
 
 // result names the gradient of an input asked for.
-func (b *builder) result(w, tied string) Port {
+func (b *builder) result(w string) Port {
 	g := b.total(w)
 	if g == "" {
 		panic(stop{&UnsupportedError{"", "input " + w, "no output depends on it by a path along which a derivative exists"}})
@@ -215,9 +214,6 @@ func (b *builder) result(w, tied string) Port {
 	out := b.free("d_" + w)
 	v := b.val(w)
 	n := &node{op: "Identity", name: b.name("Identity"), in: []string{g}, out: []string{out}}
-	if tied != "" && v.typ == b.typ(tied) && len(v.shape) > 0 {
-		n.op, n.in = "Add", []string{g, tied}
-	}
 	b.define("gradient", out, v)
 	b.push(n)
 	return Port{out, v.typ, v.shape}

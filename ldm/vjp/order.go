@@ -12,32 +12,23 @@ import "slices"
 // the cache, after which they are dropped: 5 % of the decoder's time. Three
 // things bring that order about. Results do not depend on it.
 //
-//  1. tie: the outputs of the model are no ends of the graph.
+//  1. tie: the outputs of the model are no ends of the graph; they are made where
+//     the backward pass begins, while what they are made from is in the cache.
 //  2. late: a gradient that comes out of a Conv is an operator that was added
 //     before what it is multiplied with.
 //  3. Rules emit what depends on the forward pass alone after what depends on g.
 
-// tie is a zero made from one element of each output that has a cotangent, to be
-// added to the gradients, so that these need the outputs; "" when there is none.
-// (It is not a number where the output is not finite, as the gradient is then.)
-func (b *builder) tie(outs []Port) string {
-	tied := ""
-	for _, p := range outs {
-		if len(b.sums[p.Name]) == 0 || tied != "" && b.typ(tied) != p.Type {
-			continue
+// tie adds to the cotangent of an output a zero made from one element of it, so
+// that the gradients need the output, and first. (It is not a number where the
+// output is not finite, as the gradient is then.)
+func (b *builder) tie(d string, out Port) string {
+	y := out.Name
+	for axis, length := range out.Shape {
+		if length > 1 {
+			y = b.slice(y, axis, 0, 1, 1)
 		}
-		y := p.Name
-		for axis, d := range p.Shape {
-			if d > 1 {
-				y = b.slice(y, axis, 0, 1, 1)
-			}
-		}
-		if y = b.reshape(b.scale(y, 0)); tied != "" {
-			y = b.add(tied, y)
-		}
-		tied = y
 	}
-	return tied
+	return b.add(d, b.reshape(b.scale(y, 0)))
 }
 
 // late is g, when a Conv makes it as the result of an operator that does nothing.

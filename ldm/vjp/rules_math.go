@@ -7,12 +7,20 @@ import (
 
 // Rules: g is the gradient of the output y, named n.out[0]; x is n.in[0].
 
+// gradSum hands g to every input: to a Conv as it is, since it may be one's in the
+// layout of Conv, to others late, before the branches emit anything (order.go).
 func gradSum(b *builder, n *node, g []string) []string {
 	out := make([]string, len(n.in))
+	branches := len(slices.DeleteFunc(slices.Clone(n.in), func(x string) bool { return !b.wants(x) }))
 	for i, x := range n.in {
-		if b.wants(x) {
-			out[i] = b.unbroadcast(g[0], b.shape(x))
+		if !b.wants(x) {
+			continue
 		}
+		d := g[0]
+		if branches > 1 && b.madeBy("Conv", x) == nil {
+			d = b.late(d)
+		}
+		out[i] = b.unbroadcast(d, b.shape(x))
 	}
 	return out
 }
