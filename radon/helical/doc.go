@@ -30,9 +30,15 @@
 //
 // # Exactness
 //
-// For an object that does not change along z only interpolation errs: relative L2
-// of .3 % or less against the exact sinogram (TestRebin). For any other the inclined
-// ray is not the ray in the slice: the error grows with the cone angle and the
-// distance from the axis (TestRebinCone has figures). Plane rebinning cannot do
-// better; exact methods are another program.
+// Relative L2 against the exact sinogram is .3 % or less at clinical sampling: columns
+// of .7 mm at the axis and 500 views a turn from each place of the focal spot. That
+// holds for objects that do not change along z (TestRebin) and for those that do
+// (TestRebinCone). Most of it comes from the width of the columns (TestRebinSampling);
+// inclined rays, which are not the rays in the slice, add .2e-3 to 1.5e-3 with a
+// detector of 19 or 38 mm at the axis.
+//
+// Turned down: a straight line through the values of a bin's rays over their
+// inclination, read at 0. It cancels what inclination does at first order, but weighs
+// direct and complementary rays unevenly, and their even mean is what cancels the
+// aliasing of columns with a quarter offset: thorax at 6 mm had 2.6e-3, not 1.7e-3.
 package helical
