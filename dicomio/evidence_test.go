@@ -46,6 +46,10 @@ func (x *exhibit) outcome(t *testing.T) (kind, remark string) {
 		return "wrong", "ReadSeries reads it; ReadObject: " + err.Error()
 	case err != nil && x.HU != "":
 		return "refused with reason", "pydicom reads it; ctrecon: " + plain(err.Error())
+	case err != nil && x.CT && strings.Contains(x.Reason, "no 'Pixel Data'") != strings.Contains(err.Error(), "no pixel data"):
+		return "wrong", "another reason than " + x.Reason + ": " + err.Error()
+	case err != nil && x.CT:
+		return "refused with reason", x.Reason + "; ctrecon: " + strings.TrimPrefix(plain(err.Error()), x.Name+": ")
 	case err != nil:
 		return "refused with reason", ""
 	case x.HU == "":
@@ -139,7 +143,7 @@ func TestEvidence(t *testing.T) {
 // tabulate reads all exhibits.
 func tabulate(t *testing.T, list []exhibit) (table, remarks string) {
 	kinds := []string{"read equal", "refused with reason", "wrong", "crash"}
-	counts := map[string]map[string]int{}
+	counts, same := map[string]map[string]int{}, map[string]int{}
 	var sets, notes []string
 	for i := range list {
 		x := &list[i]
@@ -159,7 +163,10 @@ func tabulate(t *testing.T, list []exhibit) (table, remarks string) {
 		if kind == "wrong" || kind == "crash" {
 			t.Errorf("%s: %s: %s: %s", set, x.Name, kind, remark)
 		}
-		if remark != "" {
+		switch {
+		case remark != "" && x.HU == "" && kind == "refused with reason":
+			same[set+": "+remark]++
+		case remark != "":
 			notes = append(notes, fmt.Sprintf("- %s: %s: %s\n", set, x.Name, remark))
 		}
 	}
@@ -173,6 +180,9 @@ func tabulate(t *testing.T, list []exhibit) (table, remarks string) {
 			row += fmt.Sprintf(" %d |", counts[s][k])
 		}
 		fmt.Fprintf(&b, "| %s | %d |%s\n", s, n, row)
+	}
+	for what, n := range same {
+		notes = append(notes, fmt.Sprintf("- %s (%d files)\n", what, n))
 	}
 	slices.Sort(notes)
 	return b.String(), strings.Join(notes, "")
