@@ -66,7 +66,7 @@ func (p *Projector) gramPart(part int) {
 		p.ax[t].clearOverhang(p.img[t], crew)
 	}
 	crew.wait()
-	p.project(part)
+	p.project(part, false)
 }
 
 // clearOverhang zeroes what whole vectors wrote behind the end of each line.

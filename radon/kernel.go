@@ -13,6 +13,10 @@ const block = 32
 // vec is a vector of the sums: 16 floats, a cache line.
 const vec = 16
 
+// jobVecs is how many vectors of a job the AVX-512 kernel does at once: as many as
+// registers hold.
+const jobVecs = 20
+
 // descPad is what the number of windows of a view is padded to.
 const descPad = 16
 

@@ -79,7 +79,9 @@ func (k kernel) addUp(dst, base []float32, jobs []job, off []int32, first, width
 	case k == kernelGo:
 		addUpGo(dst, base, jobs, off, first, width, add)
 	case k == kernelAVX512:
-		addUp512(&dst[0], &base[0], &jobs[0], n, &off[0], first, width, b2i(add))
+		for ; width > 0; first, width = first+jobVecs, width-jobVecs {
+			addUp512(&dst[0], &base[0], &jobs[0], n, &off[0], first, min(width, jobVecs), b2i(add))
+		}
 	default:
 		addUp256(&dst[0], &base[0], &jobs[0], n, &off[0], first, width, b2i(add))
 	}

@@ -31,19 +31,19 @@ func aligned(n int, seed uint64) []float32 {
 func TestAddUp(t *testing.T) {
 	eachFast(t, func(t *testing.T, k kernel) {
 		r := rand.New(rand.NewPCG(1, 2))
-		base := aligned(8000, 3)
+		base := aligned(9000, 3)
 		for trial := range 300 {
 			var off []int32
 			var jobs []job
 			for range 1 + r.IntN(4) {
-				j := job{dst: int32(vec * (len(jobs)*25 + r.IntN(5))), list: int32(len(off)), n: int32(1 + r.IntN(14)), vecs: int32(1 + r.IntN(20))}
+				j := job{dst: int32(vec * (len(jobs)*60 + r.IntN(5))), list: int32(len(off)), n: int32(1 + r.IntN(14)), vecs: int32(1 + r.IntN(50))}
 				for range j.n {
 					off = append(off, int32(100+r.IntN(5000))-j.dst)
 				}
 				jobs = append(jobs, j)
 			}
-			first, width, add := r.IntN(9), 1+r.IntN(20), trial%2 == 0
-			want := aligned(vec*120, 4)
+			first, width, add := r.IntN(9), 1+r.IntN(50), trial%2 == 0
+			want := aligned(vec*250, 4)
 			got := alloc(len(want))
 			copy(got, want)
 			addUpGo(want, base, jobs, off, first, width, add)

@@ -113,42 +113,57 @@ func (p *Projector) call(part func(int), dst, src []float32) {
 }
 
 func (p *Projector) applyPart(part int) {
-	w := p.grid.W
-	crew := p.crew.whole(part)
-	lo, hi := crew.share(p.grid.H, vec)
-	src := p.src[lo*w : hi*w]
-	if p.img[0] != nil {
-		padCopy(p.img[0][p.ax[0].at(lo):], src, w, hi-lo, p.ax[0].stride)
+	if p.crew.n > 1 {
+		crew := p.crew.whole(part)
+		for t := range p.ax {
+			if lo, hi := crew.share(p.ax[t].n, vec); lo < hi && p.img[t] != nil {
+				p.fill(t, lo, hi)
+			}
+		}
+		crew.wait()
 	}
-	if p.img[1] != nil && lo < hi {
-		p.kern.transpose(p.img[1][lead+lo:], p.ax[1].stride, src, w, hi-lo, w, false)
+	p.project(part, p.crew.n == 1)
+}
+
+// fill copies lines lo to hi of axis t into its padded image.
+func (p *Projector) fill(t, lo, hi int) {
+	w, img := p.grid.W, p.img[t][p.ax[t].at(lo):]
+	if t == 0 {
+		padCopy(img, p.src[lo*w:hi*w], w, hi-lo, p.ax[0].stride)
+		return
 	}
-	crew.wait()
-	p.project(part)
+	p.kern.transpose(img, p.ax[1].stride, p.src[lo:], hi-lo, p.grid.H, w, false)
 }
 
 // project fills the sinogram from the padded images of both axes. Each part has
-// every n-th group.
-func (p *Projector) project(part int) {
+// every n-th group. With fill, the first group of an axis fills the padded image
+// strip by strip on its way, so that a strip is added from the cache that it was
+// copied to.
+func (p *Projector) project(part int, fill bool) {
 	turn := 0
 	for t := range p.ax {
-		ax := &p.ax[t]
-		for g := range ax.groups {
+		for g := range p.ax[t].groups {
 			if turn%p.crew.n == part {
-				p.projectGroup(&p.desks[part], ax, &ax.groups[g], p.img[t])
+				p.projectGroup(&p.desks[part], t, g, fill && g == 0)
 			}
 			turn++
 		}
 	}
 }
 
-func (p *Projector) projectGroup(d *desk, ax *axis, g *group, img []float32) {
+func (p *Projector) projectGroup(d *desk, t, i int, fill bool) {
+	ax, filled := &p.ax[t], 0
+	g := &ax.groups[i]
 	for _, r := range g.rest {
 		clear(d.bk[r[0]:r[1]])
 	}
 	for s, jobs := range g.strips {
-		for at := 0; at < g.vecs; at += windowVecs {
-			p.kern.addUp(d.bk, img, jobs, g.lineOff, at, windowVecs, s > 0)
+		if end := min(ax.n, roundUp((s+1)*stripLines, vec)); fill && filled < end {
+			p.fill(t, filled, end)
+			filled = end
+		}
+		for at := 0; at < g.vecs; at += g.window {
+			p.kern.addUp(d.bk, p.img[t], jobs, g.lineOff, at, g.window, s > 0)
 		}
 	}
 	for i, pos := range g.start {

@@ -13,7 +13,7 @@ package radon
 // The figures are the best of a sweep on a core with 48 KB of L1.
 const (
 	stripLines = 28 // image lines of a strip, forward
-	windowVecs = 20 // vectors of its windows
+	windowVecs = 20 // vectors of its windows, at most
 	tileLines  = 48 // image lines of a tile, backward
 	tileVecs   = 8  // its vectors
 	setViews   = 16 // views of a set
@@ -34,6 +34,7 @@ type group struct {
 	start   []int      // for each view, where its buckets begin
 	len     int        // floats of the buckets
 	vecs    int        // vectors of the widest job
+	window  int        // vectors of a window
 	lineOff []int32    // for each strip of each bucket of each view: the distances to its lines
 	strips  [][]job    // [strip] a job for each bucket that has lines in it
 	rest    [][2]int32 // parts of the buckets that the first strip does not reach
@@ -76,6 +77,8 @@ func (p *plan) makeGroup(ax *axis, lo, hi int) group {
 		g.forward(ax, &ax.views[i], p.phases)
 		g.len += p.phases * ax.views[i].blen
 	}
+	windows := (g.vecs + windowVecs - 1) / windowVecs
+	g.window = (g.vecs + windows - 1) / max(1, windows)
 	for i := lo; i < hi; i += setViews {
 		j := min(i+setViews, hi)
 		g.sets = append(g.sets, makeSet(ax, ax.views[i:j], g.start[i-lo:j-lo], p.phases))
