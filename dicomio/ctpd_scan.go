@@ -87,7 +87,10 @@ func readProjections(path string, in *input, workers int) (*Projections, error) 
 	}
 	p := &Projections{Name: path, Notes: append(slices.Clone(in.notes), notes...)}
 	p.describe(views[0].common)
-	if p.Header, err = patientOf(views[0].view.source); err != nil {
+	var more []string
+	p.Header, more, err = patientOf(views[0].view.source)
+	p.Notes = append(p.Notes, more...)
+	if err != nil {
 		return nil, err
 	}
 	h := sha256.New()
@@ -203,24 +206,25 @@ var pdHeader = []tag.Tag{
 	tag.SeriesNumber, tag.BodyPartExamined, tag.PatientPosition, tag.AcquisitionDate, tag.AcquisitionTime, tag.KVP,
 }
 
-// patientOf is the part of a view's header that concerns patient and study.
-func patientOf(s source) (*dicom.Dataset, error) {
+// patientOf is the part of a view's header that concerns patient and study, with a note
+// where the study has no lawful UID.
+func patientOf(s source) (*dicom.Dataset, []string, error) {
 	r, err := s.open()
 	if err != nil {
-		return nil, &FormatError{s.name, "cannot be read: " + plain(err)}
+		return nil, nil, &FormatError{s.name, "cannot be read: " + plain(err)}
 	}
 	defer r.Close()
 	l, err := walk(&stream{name: s.name, r: r, size: int(s.size)}, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all, _, err := parseHeader(s.name, l)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h := &header{file: s.name, ds: all}
 	if h.uid(tag.StudyInstanceUID, true); h.err != nil {
-		return nil, h.err
+		return nil, nil, h.err
 	}
 	out := &dicom.Dataset{}
 	for _, e := range all.Elements {
@@ -228,7 +232,7 @@ func patientOf(s source) (*dicom.Dataset, error) {
 			out.Elements = append(out.Elements, e)
 		}
 	}
-	return out, nil
+	return out, uidNotes([]*file{{uids: h.illegal}}), nil
 }
 
 // cacheBytes bounds the views that are kept in memory: 5,600 of 736 x 64.

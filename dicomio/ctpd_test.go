@@ -81,6 +81,21 @@ func TestProjections(t *testing.T) {
 	}
 }
 
+// TestProjectionUIDs: a study UID that is none is replaced in what results take over,
+// with a note.
+func TestProjectionUIDs(t *testing.T) {
+	dir := written(t, scan(20))
+	edit(t, dir, "*", 0x0020000D, text("1.2.hash"))
+	p, err := ReadProjections(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got := textOf(p.Header, tag.StudyInstanceUID); got != lawful("1.2.hash") || !contains(p.Notes, "(0020,000D) StudyInstanceUID is no UID") {
+		t.Errorf("study %q, notes %q", got, p.Notes)
+	}
+}
+
 func compareScans(t *testing.T, p *Projections, w *ProjectionWriter) {
 	t.Helper()
 	if p.UID != w.UID || p.Shape != w.Shape || p.Rows != 3 || p.Cols != 7 || p.CenterRow != 1 || p.CenterCol != 2.75 || p.FocalSpot != "FFSXYZ" || p.Steps != 16 || p.MuWater != .0192 || !p.Photons || len(p.Notes) != 0 {

@@ -69,7 +69,7 @@ func uidNotes(files []*file) []string {
 	}
 	var out []string
 	for t, n := range count {
-		out = append(out, fmt.Sprintf("%d slice(s) whose %s is no UID (up to 64 digits and dots, no leading zeros): results name one made from it, by which a PACS does not find the original", n, nameOf(t)))
+		out = append(out, fmt.Sprintf("%d file(s) whose %s is no UID (up to 64 digits and dots, no leading zeros): results name one made from it, by which a PACS does not find the original", n, nameOf(t)))
 	}
 	sort.Strings(out)
 	return out

@@ -162,7 +162,7 @@ func TestIllegalUIDs(t *testing.T) {
 		if a != b || !isUID(a) {
 			t.Errorf("%s: %q, and %q when read again", nameOf(tg), a, b)
 		}
-		if !contains(first[0].Notes, "3 slice(s) whose "+nameOf(tg)+" is no UID") {
+		if !contains(first[0].Notes, "3 file(s) whose "+nameOf(tg)+" is no UID") {
 			t.Errorf("no note of %s in %q", nameOf(tg), first[0].Notes)
 		}
 	}

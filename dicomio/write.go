@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/suyashkumar/dicom"
+	"github.com/suyashkumar/dicom/pkg/tag"
 
 	"ctrecon/dicomio/codec"
 )
@@ -114,7 +115,8 @@ func writeFile(name string, b []byte) error {
 }
 
 // ReadHeader reads the data set of a DICOM file, without pixels: a template for
-// patient, study and frame of reference.
+// patient, study and frame of reference. One whose study or frame has no lawful UID is
+// refused: results would not join it.
 func ReadHeader(path string) (*dicom.Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() || info.Size() > maxFileSize {
@@ -129,5 +131,14 @@ func ReadHeader(path string) (*dicom.Dataset, error) {
 		return nil, err
 	}
 	ds, _, err := parseHeader(path, l)
-	return ds, err
+	if err != nil {
+		return nil, err
+	}
+	h := &header{file: path, ds: ds}
+	h.uid(tag.StudyInstanceUID, false)
+	h.uid(tag.FrameOfReferenceUID, false)
+	for _, t := range h.illegal {
+		h.fail(t, "is no UID (up to 64 digits and dots, no leading zeros): results cannot join it")
+	}
+	return ds, h.err
 }
