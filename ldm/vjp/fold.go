@@ -130,33 +130,52 @@ func perChannelShape(full, part []int64) bool {
 func (b *builder) renew(c *chain) {
 	x, u := c.in.in[0], c.last.out[0]
 	shape, full := b.shape(x), b.shape(u)
-	rows := shape[0] * shape[1]
-	flat := b.reshape(x, 1, rows, count("", shape[2:]))
-	xc := b.sub(flat, b.reduce("ReduceMean", flat, []int64{2}, true))
-	variance := b.rowProducts(xc, xc)
-	r := b.un("Reciprocal", b.un("Sqrt", b.add(variance, b.number(x, c.in.float("epsilon", 1e-5)))))
-	channels := rows
-	if shape[0] == 1 {
-		channels = full[1]
-	}
+	rows, channels := shape[0]*shape[1], shape[0]*full[1]
+	xc := b.center(x, channels)
+	r := b.rowProducts(xc, xc)
+	r = b.un("Reciprocal", b.un("Sqrt", b.add(r, b.number(x, c.in.float("epsilon", 1e-5)))))
 	w, shift := b.compose(c, channels)
-	factor := r
+	factor := b.expand(r, []int64{rows, channels / rows})
 	if w != "" {
 		factor = b.mul(r, b.reshape(w, rows, channels/rows))
-	} else {
-		factor = b.expand(r, []int64{rows, channels / rows})
 	}
-	n := &norm{x: x, xc: xc, r: r, factor: b.reshape(factor, channels), u: u, groups: rows}
-	b.norms[u] = n
 	if shift == "" {
 		shift = b.vector(x, channels, 0)
 	}
+	n := &norm{x: x, xc: xc, r: r, factor: b.reshape(factor, channels), u: u, groups: rows}
+	b.norms[u] = n
 	if shape[0] == 1 {
 		b.push(b.affineNode(b.reshape(xc, full...), n.factor, shift, u))
 		return
 	}
 	y := b.affine(xc, n.factor, shift)
 	b.push(&node{op: "Reshape", name: b.name("Reshape"), in: []string{y, b.constant(intTensor(full))}, out: []string{u}})
+}
+
+// center subtracts the mean of each row from x, as [1, G, L]. It does so in the
+// shape of x where x is one image's channels, since ONNX Runtime writes over x
+// then, when nobody else needs it, but not over a view of it.
+func (b *builder) center(x string, channels int64) string {
+	shape := b.shape(b.root(x))
+	rows := b.shape(x)[0] * b.shape(x)[1]
+	flat := b.reshape(x, 1, rows, count("", shape)/rows)
+	mean := b.reduce("ReduceMean", flat, []int64{2}, true)
+	if len(shape) < 3 || shape[0] != 1 || shape[1] != channels {
+		return b.sub(flat, mean)
+	}
+	mean = b.expand(b.reshape(mean, rows, 1), []int64{rows, channels / rows})
+	xc := b.sub(b.root(x), b.perChannel(b.reshape(mean, channels), len(shape)))
+	return b.reshape(xc, b.shape(flat)...)
+}
+
+// channelShape is u's, or that of all channels of several images: a number of a
+// channel fits both on axis 1.
+func (n *norm) channelShape(b *builder) []int64 {
+	shape, channels := b.shape(n.u), b.shape(n.factor)[0]
+	if shape[0] == 1 {
+		return shape
+	}
+	return []int64{1, channels, count("", shape) / channels}
 }
 
 // compose makes one factor and one shift, [C] each, of the steps of a chain; ""
@@ -215,9 +234,8 @@ func (b *builder) gradNorm(n *norm, g string) string {
 
 // weigh multiplies g, the gradient by u, with the factor.
 func (b *builder) weigh(n *norm, g string) string {
-	channels := b.shape(n.factor)[0]
-	g = b.reshape(b.late(g), 1, channels, count("", b.shape(g))/channels)
-	return b.mul(g, b.reshape(n.factor, 1, channels, 1))
+	shape := n.channelShape(b)
+	return b.mul(b.lateAs(g, shape), b.perChannel(n.factor, len(shape)))
 }
 
 // vector is a constant of n equal numbers of the type of x.

@@ -46,52 +46,33 @@ func gradMul(b *builder, n *node, g []string) []string {
 	return out
 }
 
-// gradSiLU is the rule of y = x s with s = sigmoid(x): g s (1 + (x - y)). ONNX
-// Runtime makes y in one pass, provided that no other operator needs the sigmoid;
-// so s is made once more, from another view of x. A norm before x puts its factor
-// where the one is added. It is nil for other products.
+// gradSiLU is the rule of y = x s with s = sigmoid(x): g s (1 + (x - y)), every
+// step in the place of the one before. The factor of a norm before x goes in where
+// it costs a number a channel. It is nil for other products.
 func gradSiLU(b *builder, n *node, g string) []string {
 	for i, x := range n.in {
 		s := n.in[1-i]
-		if m := b.madeBy("Sigmoid", s); m != nil && m.in[0] == x && b.wants(x) {
-			out := []string{within, within}
-			norm := b.norms[x]
-			view := b.otherView(x, norm)
-			shape := b.shape(view)
-			g = b.lateAs(g, shape)
-			v := b.sub(view, b.reshape(n.out[0], shape...))
-			if norm == nil {
-				v = b.add(v, b.number(v, 1))
-			} else {
-				v = b.affine(v, norm.factor, norm.factor)
-			}
-			g = b.mul(g, b.mul(b.un("Sigmoid", view), v))
-			if norm == nil {
-				out[i] = b.reshape(g, b.shape(x)...)
-			} else {
-				b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, g))
-			}
+		m := b.madeBy("Sigmoid", s)
+		if m == nil || m.in[0] != x || !b.wants(x) {
+			continue
+		}
+		norm, shape, out := b.norms[x], b.shape(x), []string{within, within}
+		if norm != nil {
+			shape = norm.channelShape(b)
+		}
+		g = b.lateAs(g, shape)
+		v := b.sub(b.reshape(x, shape...), b.reshape(n.out[0], shape...))
+		v = b.add(v, b.number(v, 1))
+		if norm == nil {
+			out[i] = b.mul(g, b.mul(v, s))
 			return out
 		}
+		v = b.mul(v, b.perChannel(norm.factor, len(shape)))
+		g = b.mul(g, b.mul(v, b.reshape(s, shape...)))
+		b.sums[norm.x] = append(b.sums[norm.x], b.gradNorm(norm, g))
+		return out
 	}
 	return nil
-}
-
-// otherView is x in a shape that it does not have yet, with the channels of its
-// norm on axis 1.
-func (b *builder) otherView(x string, n *norm) string {
-	shape, size := b.shape(x), count("", b.shape(x))
-	if n == nil {
-		if len(shape) == 1 {
-			return b.reshape(x, 1, size)
-		}
-		return b.reshape(x, size)
-	}
-	channels := b.shape(n.factor)[0]
-	if len(shape) == 3 {
-		return b.reshape(x, 1, channels, size/channels, 1)
-	}
-	return b.reshape(x, 1, channels, size/channels)
 }
 
 // gradDiv: y = u/v gives g/v and -(g/v) y.
