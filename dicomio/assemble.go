@@ -115,7 +115,7 @@ func (g *group) series(n [3]float64) *Series {
 	if lost > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d slice(s) were compressed with loss", lost))
 	}
-	s.Notes = append(s.Notes, uidNotes(g.files)...)
+	s.Notes = append(s.Notes, oddNotes(g.files)...)
 	s.Tilt = tilt(n)
 	if math.Abs(s.Tilt) > 0.1 {
 		s.Notes = append(s.Notes, fmt.Sprintf("gantry tilt of %.1f degrees: each slice is reconstructed in its own plane", s.Tilt))

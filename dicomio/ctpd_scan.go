@@ -207,7 +207,7 @@ var pdHeader = []tag.Tag{
 }
 
 // patientOf is the part of a view's header that concerns patient and study, with a note
-// where the study has no lawful UID.
+// where a value of its breaks the rules.
 func patientOf(s source) (*dicom.Dataset, []string, error) {
 	r, err := s.open()
 	if err != nil {
@@ -223,16 +223,17 @@ func patientOf(s source) (*dicom.Dataset, []string, error) {
 		return nil, nil, err
 	}
 	h := &header{file: s.name, ds: all}
+	h.lawfulText()
 	if h.uid(tag.StudyInstanceUID, true); h.err != nil {
 		return nil, nil, h.err
 	}
 	out := &dicom.Dataset{}
-	for _, e := range all.Elements {
+	for _, e := range h.ds.Elements {
 		if slices.Contains(pdHeader, e.Tag) {
 			out.Elements = append(out.Elements, e)
 		}
 	}
-	return out, uidNotes([]*file{{uids: h.illegal}}), nil
+	return out, oddNotes([]*file{{odd: h.odd}}), nil
 }
 
 // cacheBytes bounds the views that are kept in memory: 5,600 of 736 x 64.

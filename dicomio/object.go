@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sort"
-
-	"github.com/suyashkumar/dicom/pkg/tag"
 )
 
 // ReadObject reads the images of one DICOM file whatever they are good for: those of
@@ -54,22 +52,6 @@ func unfitNotes(files []*file) []string {
 	var out []string
 	for why, n := range count {
 		out = append(out, fmt.Sprintf("%d image(s) that no reconstruction is made from: %s", n, why))
-	}
-	sort.Strings(out)
-	return out
-}
-
-// uidNotes says which UIDs of slices are none.
-func uidNotes(files []*file) []string {
-	count := map[tag.Tag]int{}
-	for _, f := range files {
-		for _, t := range f.uids {
-			count[t]++
-		}
-	}
-	var out []string
-	for t, n := range count {
-		out = append(out, fmt.Sprintf("%d file(s) whose %s is no UID (up to 64 digits and dots, no leading zeros): results name one made from it, by which a PACS does not find the original", n, nameOf(t)))
 	}
 	sort.Strings(out)
 	return out

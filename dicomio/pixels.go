@@ -26,10 +26,10 @@ type image struct {
 
 // header reads values of a data set; the first wrong one is kept as err.
 type header struct {
-	file    string
-	ds      *dicom.Dataset
-	err     error
-	illegal []tag.Tag // that held no UID, and now hold one
+	file string
+	ds   *dicom.Dataset
+	err  error
+	odd  []oddity // values that were put right
 }
 
 func (h *header) fail(t tag.Tag, format string, a ...any) {
@@ -76,22 +76,22 @@ func (h *header) uid(t tag.Tag, needed bool) string {
 	case strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }):
 		h.fail(t, "not a UID, nor other text: the file is damaged")
 	case v != lawful(v):
-		h.illegal = append(h.illegal, t)
+		h.odd = append(h.odd, oddity{t, noUID})
 	}
 	h.setUID(t, lawful(v))
 	return lawful(v)
 }
 
-// setUID writes a UID where the header has another text, blanks about it included. The
-// elements of a frame may be those of other frames too, so the old one is kept as it is.
+const noUID = "is no UID (up to 64 digits and dots, no leading zeros): results name one made from it, by which a PACS does not find the original"
+
+// setUID writes a UID where the header has another text, blanks about it included.
 func (h *header) setUID(t tag.Tag, v string) {
 	for i, e := range h.ds.Elements {
 		if e.Tag != t || e.Value == nil {
 			continue
 		}
 		if old, ok := e.Value.GetValue().([]string); ok && v != "" && (len(old) != 1 || old[0] != v) {
-			h.ds.Elements[i] = must(t, []string{v})
-			h.ds.Elements[i].ValueLength = uint32(len(v))
+			h.replace(i, []string{v})
 		}
 		return
 	}

@@ -77,10 +77,10 @@ type file struct {
 	desc   string
 	image  image
 	pixel  [2]float64
-	lossy  bool      // compressed with loss, now or at some time before
-	text   bool      // text outside its character set
-	uids   []tag.Tag // that held no UID
-	frame  bool      // of many in its object
+	lossy  bool     // compressed with loss, now or at some time before
+	text   bool     // text outside its character set
+	odd    []oddity // values of the header that were put right
+	frame  bool     // of many in its object
 	skip   string
 	unfit  string // why no job takes it, though its values can be read
 }
@@ -238,7 +238,8 @@ func (h *header) slice() *file {
 	}
 	h.uid(tag.StudyInstanceUID, true)
 	h.uid(tag.FrameOfReferenceUID, false)
-	f.uids = h.illegal
+	h.lawfulText()
+	f.odd = h.odd
 	if s.Units = h.text(tag.RescaleType); s.Units == "HU" {
 		s.Units = ""
 	}

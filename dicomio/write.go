@@ -137,8 +137,9 @@ func ReadHeader(path string) (*dicom.Dataset, error) {
 	h := &header{file: path, ds: ds}
 	h.uid(tag.StudyInstanceUID, false)
 	h.uid(tag.FrameOfReferenceUID, false)
-	for _, t := range h.illegal {
-		h.fail(t, "is no UID (up to 64 digits and dots, no leading zeros): results cannot join it")
+	for _, o := range h.odd {
+		h.fail(o.tag, "is no UID (up to 64 digits and dots, no leading zeros): results cannot join it")
 	}
+	h.lawfulText()
 	return ds, h.err
 }
