@@ -181,9 +181,14 @@ func (p *Projector) detect(d *desk, dst []float32, v *view, bk []float32) {
 	fine := d.fine[p.margin:]
 	p.kern.interleave(fine[:len(bk)], bk, p.phases, v.blen)
 	clear(fine[len(bk) : len(bk)+p.margin])
-	line := d.line[:len(v.desc)]
-	p.kern.resample(line, d.fine, v.desc, v.w, v.taps)
+	// The list of windows is padded: in place if what that writes is cleared below.
+	if end := v.k0 + len(v.desc); end <= len(dst) {
+		p.kern.resample(dst[v.k0:end], d.fine, v.desc, v.w, v.taps)
+	} else {
+		line := d.line[:len(v.desc)]
+		p.kern.resample(line, d.fine, v.desc, v.w, v.taps)
+		copy(dst[v.k0:], line[:v.n])
+	}
 	clear(dst[:v.k0])
-	copy(dst[v.k0:], line[:v.n])
 	clear(dst[v.k0+v.n:])
 }
