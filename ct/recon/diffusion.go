@@ -8,9 +8,7 @@ import (
 
 	"ctrecon/ct"
 	"ctrecon/ct/solve"
-	"ctrecon/ldm"
 	"ctrecon/ldm/models"
-	"ctrecon/ldm/onnx"
 	"ctrecon/radon"
 )
 
@@ -23,13 +21,10 @@ type diffusion struct {
 	name   string
 	opt    Options
 	tv     *solve.TV
-	ridge  *solve.Ridge
 	f      backprojection
 	fine   finePlan
 	bundle *models.Bundle
-	s      ldm.Sampler
-	posed  *ldm.Posed // what resample sees its network through
-	turn   bool       // each sample in another pose
+	lanes  []lane
 	about  []Setting
 	acc    moments
 }
@@ -40,7 +35,7 @@ func (m *diffusion) Name() string { return m.name }
 
 // load opens the model once.
 func (m *diffusion) load() (err error) {
-	if m.s != nil {
+	if m.lanes != nil {
 		return nil
 	}
 	if m.bundle = m.opt.Model; m.bundle == nil {
@@ -48,7 +43,7 @@ func (m *diffusion) load() (err error) {
 			return &ModelError{err}
 		}
 	}
-	if err = m.makeSampler(onnx.Options{Threads: max(1, m.opt.Threads), Device: m.opt.Device}); err != nil {
+	if err = m.openLanes(); err != nil {
 		return &ModelError{err}
 	}
 	return nil
@@ -60,9 +55,11 @@ func (m *diffusion) ready(coarse *Slice) error {
 	if err != nil || !fresh {
 		return err
 	}
-	m.tv, m.ridge = solve.NewTV(m.A, coarse.Grid.W, coarse.Grid.H), solve.NewRidge(m.A)
-	m.f, err = newBackprojection(coarse, radon.Hann)
-	return err
+	m.tv = solve.NewTV(m.A, coarse.Grid.W, coarse.Grid.H)
+	if m.f, err = newBackprojection(coarse, radon.Hann); err != nil {
+		return err
+	}
+	return m.planLanes(coarse)
 }
 
 func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
@@ -90,12 +87,16 @@ func (m *diffusion) reconstruct(ctx context.Context, job Slice, p Progress) (Res
 	if err := m.ready(&coarse); err != nil {
 		return Result{}, err
 	}
-	d := newLinearData(m.A, m.ridge, &coarse.Sino, job.MuWater, coarse.Grid.DX, m.bundle.Range())
+	for i := range m.lanes {
+		l := &m.lanes[i]
+		l.data = newLinearData(l.A, l.ridge, &coarse.Sino, job.MuWater, coarse.Grid.DX, m.bundle.Range())
+	}
+	d := m.lanes[0].data
 	fbp, warm, err := m.conditions(ctx, &coarse, d)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := m.sample(ctx, &coarse, d, fbp, warm, p); err != nil {
+	if err := m.sample(ctx, &coarse, fbp, warm, p); err != nil {
 		return Result{}, err
 	}
 	r := m.describe(&coarse)
@@ -129,41 +130,10 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 	return fbp, warm, nil
 }
 
-// sample draws the samples; their moments are left in acc.
-func (m *diffusion) sample(ctx context.Context, job *Slice, d *linearData, fbp, warm []float32, p Progress) error {
-	if !m.conditioned() {
-		fbp = nil
-	}
-	k, steps := m.samples(), m.s.Steps()
-	u := make([]float32, job.Grid.Len())
-	m.acc.reset(len(u))
-	for s := range k {
-		stream := func(step uint32) ct.Stream { return ct.NewStream(job.Seed, job.Index, s, step+1) }
-		step := func(i int) {
-			if p != nil {
-				p(s*steps+i, k*steps, math.NaN())
-			}
-		}
-		if m.turn {
-			m.posed.Pose = ldm.PoseOf(s)
-		}
-		if err := m.s.Sample(ctx, u, d, warm, fbp, stream, step); err != nil {
-			return err
-		}
-		m.acc.add(u)
-		if job.Sample != nil {
-			img := ct.NewImage(job.Grid)
-			d.toMu(img.Pix, u)
-			job.Sample(m.name, img)
-		}
-	}
-	return nil
-}
-
 // describe names what was used, and what speaks against trusting it.
 func (m *diffusion) describe(job *Slice) Result {
 	b := m.bundle
-	r := Result{Iterations: m.samples() * m.s.Steps(), Settings: []Setting{
+	r := Result{Iterations: m.samples() * m.lanes[0].s.Steps(), Settings: []Setting{
 		{"model", fmt.Sprintf("%s %s (%.12s)", b.Name, b.Version, b.SHA256)}, {"samples", fmt.Sprint(m.samples())}, {"seed", fmt.Sprint(job.Seed)},
 	}}
 	r.Settings = append(r.Settings, m.about...)

@@ -10,7 +10,7 @@ import (
 type Options struct {
 	Model   *models.Bundle // nil: the built-in one
 	Device  string         // "cpu", "cuda:N"; "" = cpu
-	Threads int            // of the networks of one worker; 0: 1, and in Run the cores that workers leave; no bit depends on it
+	Threads int            // of one worker, for samples beside each other and inside networks; 0: 1, and in Run the cores that workers leave; no bit depends on it
 	Samples int            // that are averaged
 	Steps   int            // noise levels
 	Set     []string       // of resample: "name=value", see Tune

@@ -64,7 +64,7 @@ func (m *diffusion) prior(ctx context.Context, job *Slice, d *linearData) ([]flo
 	m.A.Apply(d.sino, x)
 	r := determinedHU / 1000 * job.MuWater
 	data := make([]float32, len(x))
-	_, err := m.ridge.Solve(ctx, data, solve.Data{Y: d.sino, W: d.w}, data, solve.RidgeOptions{Rho: 1 / (r * r), Tol: priorTol, MaxIter: priorIters})
+	_, err := d.ridge.Solve(ctx, data, solve.Data{Y: d.sino, W: d.w}, data, solve.RidgeOptions{Rho: 1 / (r * r), Tol: priorTol, MaxIter: priorIters})
 	for i, v := range data {
 		x[i] -= v
 	}

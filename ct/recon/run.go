@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -86,13 +85,8 @@ func worker(ctx context.Context, j *Job, next <-chan int, mu *sync.Mutex) error 
 	return nil
 }
 
-// guarded turns a panic of a method into an error, so that one bad slice cannot
-// take a service down.
+// guarded turns a panic of a method into an error.
 func guarded(ctx context.Context, m Method, s Slice) (r Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a bug of ours: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	return m.Reconstruct(ctx, s, nil)
 }

@@ -9,20 +9,22 @@ import (
 	"ctrecon/ldm/onnx"
 )
 
-// makeSampler opens the networks and makes the sampler of the method's name,
-// with about as what reports say of it.
-func (m *diffusion) makeSampler(o onnx.Options) error {
+// makeSampler opens networks and makes the sampler of the method's name in a
+// lane, with about as what reports say of it.
+func (m *diffusion) makeSampler(o onnx.Options) (lane, error) {
+	m.about = nil
 	switch m.name {
 	case "resample-paper", "latent-dps", "psld":
 		g, err := models.LoadGradients(m.bundle, o)
 		if err != nil {
-			return err
+			return lane{}, err
 		}
-		return m.gradientSampler(g)
+		s, err := m.gradientSampler(g)
+		return lane{s: s}, err
 	}
 	n, err := models.Load(m.bundle, o)
 	if err != nil {
-		return err
+		return lane{}, err
 	}
 	switch m.name {
 	case "dds", "diffpir":
@@ -33,50 +35,46 @@ func (m *diffusion) makeSampler(o onnx.Options) error {
 		opt.N = m.steps(opt.N)
 		m.say("steps", "%d from log-NSR %g to %g", opt.N, opt.Start, opt.End)
 		m.say("data step", "%d iterations, variance %g, lambda %g, fresh noise %.3g", opt.Iters, opt.R2, opt.Lambda, opt.Fresh)
-		m.s = &ldm.Proximal{Model: n, Opt: opt}
+		return lane{s: &ldm.Proximal{Model: n, Opt: opt}}, nil
 	case "pnp":
 		opt := ldm.DefaultPnP()
 		opt.N = m.steps(opt.N)
 		m.say("iterations", "%d, denoiser from log-NSR %g to %g, data step variance %g", opt.N, opt.Start, opt.End, opt.R2)
-		m.s = &ldm.PnP{Model: n, Opt: opt}
-	default:
-		opt := ldm.DefaultOptions()
-		if err := Tune(&opt, m.opt.Set); err != nil {
-			return err
-		}
-		opt.Steps = m.steps(opt.Steps)
-		m.say("steps", "%d from log-NSR %g to %g", opt.Steps, opt.Start, opt.End)
-		if len(m.opt.Set) > 0 {
-			m.say("set", "%s", strings.Join(m.opt.Set, " "))
-		}
-		m.posed = &ldm.Posed{Model: n}
-		m.s = &ldm.Resampler{Model: m.posed, Table: m.bundle.Errors(m.conditioned()), Opt: opt}
-		if m.turn = opt.Poses; m.turn {
-			m.say("poses", "every second sample is drawn of the mirror image, each moved by other pixels")
-		}
+		return lane{s: &ldm.PnP{Model: n, Opt: opt}}, nil
 	}
-	return nil
+	opt := ldm.DefaultOptions()
+	if err := Tune(&opt, m.opt.Set); err != nil {
+		return lane{}, err
+	}
+	opt.Steps = m.steps(opt.Steps)
+	m.say("steps", "%d from log-NSR %g to %g", opt.Steps, opt.Start, opt.End)
+	if len(m.opt.Set) > 0 {
+		m.say("set", "%s", strings.Join(m.opt.Set, " "))
+	}
+	if opt.Poses {
+		m.say("poses", "every second sample is drawn of the mirror image, each moved by other pixels")
+	}
+	posed := &ldm.Posed{Model: n}
+	return lane{s: &ldm.Resampler{Model: posed, Table: m.bundle.Errors(m.conditioned()), Opt: opt}, posed: posed, turn: opt.Poses}, nil
 }
 
 // gradientSampler makes those that differentiate the networks.
-func (m *diffusion) gradientSampler(g *models.Gradients) error {
+func (m *diffusion) gradientSampler(g *models.Gradients) (ldm.Sampler, error) {
 	if m.name == "latent-dps" {
 		opt := ldm.DefaultLatentDPS()
 		opt.N = m.steps(opt.N)
 		m.say("steps", "%d, zeta %g times the signal's share", opt.N, opt.Zeta)
-		m.s = &ldm.LatentDPS{Model: g, Opt: opt}
-		return nil
+		return &ldm.LatentDPS{Model: g, Opt: opt}, nil
 	}
 	if m.name == "psld" {
 		opt := ldm.DefaultPSLD()
 		opt.N = m.steps(opt.N)
 		m.say("steps", "%d, omega %g, gamma %g", opt.N, opt.Omega, opt.Gamma)
-		m.s = &ldm.PSLD{Model: g, Opt: opt}
-		return nil
+		return &ldm.PSLD{Model: g, Opt: opt}, nil
 	}
 	opt, ok := ldm.DefaultPaper().Compat(m.opt.Compat)
 	if !ok {
-		return fmt.Errorf("compat %q: there is paper and code", m.opt.Compat)
+		return nil, fmt.Errorf("compat %q: there is paper and code", m.opt.Compat)
 	}
 	opt.Steps = m.steps(opt.Steps)
 	if m.opt.Compat == "" {
@@ -84,8 +82,7 @@ func (m *diffusion) gradientSampler(g *models.Gradients) error {
 	}
 	m.say("steps", "%d, pixel optimisation from %d, latent from %d, every %d", opt.Steps, opt.Pixel, opt.Latent, opt.Every)
 	m.say("options", "%+v", opt)
-	m.s = &ldm.Paper{Model: g, Opt: opt}
-	return nil
+	return &ldm.Paper{Model: g, Opt: opt}, nil
 }
 
 func (m *diffusion) steps(fallback int) int {
