@@ -15,10 +15,14 @@ import (
 
 func infoCommand() *cli.Command {
 	return &cli.Command{
-		Name: "info", Usage: "what this machine can do",
-		Description: examples("ctrecon info", "version, kernels, ONNX Runtime, methods and phantoms"),
+		Name: "info", Usage: "what this machine can do, or what is in DICOM files", ArgsUsage: "[FILE...]",
+		Description: examples("ctrecon info", "version, kernels, ONNX Runtime, methods and phantoms",
+			"ctrecon info scout.dcm", "size and values of a CT file's images, and why no job can be made of them"),
 		Action: func(c *cli.Context) error {
 			w := c.App.Writer
+			if c.Args().Present() {
+				return describeFiles(w, c.Args().Slice())
+			}
 			fmt.Fprintf(w, "ctrecon    %s %s, %s, %s/%s, %d cores\n", version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH, cores())
 			fmt.Fprintf(w, "projector  %s\n", strings.Join(radon.Kernels(), ", "))
 			fmt.Fprintf(w, "networks   %s\n", networks())
