@@ -29,7 +29,9 @@ func TestUnlikeTraining(t *testing.T) {
 		{"as trained", ct.Uniform(25, 95, 1), false, ""},
 		{"views kept from it", ct.Uniform(25, 95, 1).Subset([]int{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24}), false, ""},
 		{"few", ct.Uniform(8, 95, 1), false, "8 views"},
-		{"many", ct.Uniform(360, 95, 1), false, "360 views"},
+		{"TV will do", ct.Uniform(90, 95, 1), false, "90 views: between"},
+		{"not yet", ct.Uniform(60, 95, 1), false, ""},
+		{"many", ct.Uniform(360, 95, 1), false, "360 views: the model"},
 		{"short arc", short, false, "an arc of 90 degrees"},
 		{"nothing is told", short, true, ""},
 	} {
