@@ -88,17 +88,9 @@ func evaluateAction(c *cli.Context) error {
 			return usagef("--%s belongs to --phantom: a folder's slices are measured once, as large as they are", name)
 		}
 	}
-	dir, err := onlyArgument(c, "folder")
+	dir, methods, refs, err := toEvaluate(c)
 	if err != nil {
 		return err
-	}
-	methods, err := methodList(c.String("method"), rivalNames(c)...)
-	if err != nil {
-		return err
-	}
-	refs, err := readIndex(dir, c.String("split"), c.Int("limit"))
-	if err != nil {
-		return inputErr(err)
 	}
 	partial, err := intList(c.String("partial"))
 	if err != nil {
@@ -137,6 +129,20 @@ func checkRMSE(c *cli.Context, scores []score, method string) error {
 		return &coded{exitBug, fmt.Errorf("%s: mean HU RMSE %.1f is above %.1f", method, m, limit)}
 	}
 	return nil
+}
+
+// toEvaluate is what the arguments name: a folder, methods, slices of its index.
+func toEvaluate(c *cli.Context) (dir string, methods []string, refs []reference, err error) {
+	if dir, err = onlyArgument(c, "folder"); err != nil {
+		return "", nil, nil, err
+	}
+	if methods, err = methodList(c.String("method"), rivalNames(c)...); err != nil {
+		return "", nil, nil, err
+	}
+	if refs, err = readIndex(dir, c.String("split"), c.Int("limit")); err != nil {
+		return "", nil, nil, inputErr(err)
+	}
+	return dir, methods, refs, nil
 }
 
 // evaluation is a run over the slices of a folder.

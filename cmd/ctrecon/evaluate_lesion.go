@@ -83,17 +83,9 @@ func evaluateLesion(c *cli.Context) error {
 	if n := c.Int("places"); n < 1 || n > 100 {
 		return usagef("--places %d: 1 to 100 in a slice", n)
 	}
-	dir, err := onlyArgument(c, "folder")
+	dir, methods, refs, err := toEvaluate(c)
 	if err != nil {
 		return err
-	}
-	methods, err := methodList(c.String("method"), rivalNames(c)...)
-	if err != nil {
-		return err
-	}
-	refs, err := readIndex(dir, c.String("split"), c.Int("limit"))
-	if err != nil {
-		return inputErr(err)
 	}
 	t := &lesionTest{c: c, dir: dir, refs: refs, methods: methods, task: task, done: map[string][]finding{}, plans: map[int]*lesionPlan{}}
 	if err := t.run(); err != nil {

@@ -1,6 +1,7 @@
 package physics
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -127,15 +128,7 @@ func smoothest(g ct.Grid, hu []float32, body []bool, r float64) []int {
 			fit, sd[i] = append(fit, i), d
 		}
 	}
-	slices.SortStableFunc(fit, func(a, b int) int {
-		switch {
-		case sd[a] < sd[b]:
-			return -1
-		case sd[a] > sd[b]:
-			return 1
-		}
-		return a - b
-	})
+	slices.SortFunc(fit, func(a, b int) int { return cmp.Or(cmp.Compare(sd[a], sd[b]), a-b) })
 	fit = fit[:(len(fit)+3)/4]
 	slices.Sort(fit)
 	return fit

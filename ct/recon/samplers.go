@@ -12,7 +12,6 @@ import (
 // makeSampler opens networks and makes the sampler of the method's name in a
 // lane, with about as what reports say of it.
 func (m *diffusion) makeSampler(o onnx.Options) (lane, error) {
-	m.about = nil
 	switch m.name {
 	case "resample-paper", "latent-dps", "psld":
 		g, err := models.LoadGradients(m.bundle, o)
