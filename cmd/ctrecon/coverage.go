@@ -3,22 +3,34 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 )
 
-// coverage gathers errors against the spread of samples, to calibrate
-// sd^2 = c^2 s^2 + f^2 by maximum Gaussian likelihood and to count how often an
-// interval covers the truth.
+// coverage gathers errors against the spread of samples and the deviation that the
+// data of the slice told of, to calibrate the error's deviation by maximum Gaussian
+// likelihood and to count how often an interval covers the truth.
 type coverage struct {
-	patients map[string]*spreadTable
+	slices []*spreadTable
 }
 
-// spreadTable counts pixels by the logarithm of spread and of absolute error.
+// spreadTable counts the pixels of a slice by the logarithm of spread and of
+// absolute error.
 type spreadTable struct {
-	n      [coverBins][coverBins]float64
-	square [coverBins]float64 // sum of squared errors by spread
-	count  [coverBins]float64
+	patient string
+	dev     float64 // HU, recon.Result.Deviation
+	n       [coverBins][coverBins]float64
+	square  [coverBins]float64 // sum of squared errors by spread
+	count   [coverBins]float64
+}
+
+// calibration is the law sd^2 = (c s)^2 + (g d)^2 + f^2 of a pixel with the spread s
+// in a slice with the deviation d.
+type calibration struct{ c, g, f float64 }
+
+func (v calibration) variance(s, d float64) float64 {
+	return max(1, v.c*v.c*s*s+v.g*v.g*d*d+v.f*v.f)
 }
 
 const (
@@ -29,8 +41,6 @@ const (
 	z90 = 1.6448536
 )
 
-func newCoverage() *coverage { return &coverage{patients: map[string]*spreadTable{}} }
-
 func coverBin(v float64) int {
 	k := int(coverBins * math.Log(max(v, coverLow)/coverLow) / math.Log(coverHigh/coverLow))
 	return min(coverBins-1, k)
@@ -40,13 +50,11 @@ func coverValue(k int) float64 {
 	return coverLow * math.Pow(coverHigh/coverLow, (float64(k)+0.5)/coverBins)
 }
 
-// add takes a slice: hu and truth in HU, sd times scale in HU, inside the mask.
-func (v *coverage) add(patient string, hu, truth, sd []float32, scale float64, mask []bool) {
-	t := v.patients[patient]
-	if t == nil {
-		t = &spreadTable{}
-		v.patients[patient] = t
-	}
+// add takes a slice: hu and truth in HU, sd and dev times scale in HU, inside the
+// mask.
+func (v *coverage) add(patient string, hu, truth, sd []float32, dev, scale float64, mask []bool) {
+	t := &spreadTable{patient: patient, dev: scale * dev}
+	v.slices = append(v.slices, t)
 	for i, in := range mask {
 		if !in {
 			continue
@@ -59,45 +67,51 @@ func (v *coverage) add(patient string, hu, truth, sd []float32, scale float64, m
 	}
 }
 
-// fit finds c and f over all patients.
-func (v *coverage) fit() (c, f float64) {
-	var all spreadTable
-	for _, t := range v.patients {
-		for k := range all.count {
-			all.count[k] += t.count[k]
-			all.square[k] += t.square[k]
-		}
-	}
-	best := math.Inf(1)
-	for cc := 0.0; cc <= 6; cc += 0.05 {
-		for ff := 0.0; ff <= 120; ff += 1 {
-			if l := all.likelihood(cc, ff); l < best {
-				best, c, f = l, cc, ff
+// fit finds the calibration over all slices, from coarse steps to fine ones.
+func (v *coverage) fit() calibration {
+	best := calibration{1, 0.3, 10}
+	least := v.unlikelihood(best)
+	for _, step := range []calibration{{0.5, 0.2, 10}, {0.2, 0.08, 4}, {0.05, 0.02, 1}} {
+		for moved := true; moved; {
+			moved = false
+			for _, to := range best.neighbours(step) {
+				if l := v.unlikelihood(to); l < least {
+					best, least, moved = to, l, true
+				}
 			}
 		}
 	}
-	return c, f
+	return best
 }
 
-// likelihood is the negative logarithm.
-func (t *spreadTable) likelihood(c, f float64) float64 {
+// neighbours are one step up and down in each number, not below zero.
+func (v calibration) neighbours(step calibration) (out []calibration) {
+	for _, sign := range []float64{-1, 1} {
+		for _, n := range []calibration{{v.c + sign*step.c, v.g, v.f}, {v.c, v.g + sign*step.g, v.f}, {v.c, v.g, v.f + sign*step.f}} {
+			out = append(out, calibration{max(0, n.c), max(0, n.g), max(0, n.f)})
+		}
+	}
+	return out
+}
+
+// unlikelihood is the negative logarithm of the likelihood.
+func (v *coverage) unlikelihood(l calibration) float64 {
 	sum := 0.0
-	for k, n := range t.count {
-		if n > 0 {
-			s := c * coverValue(k)
-			variance := max(1, s*s+f*f)
-			sum += n*math.Log(variance) + t.square[k]/variance
+	for _, t := range v.slices {
+		for k, n := range t.count {
+			if n > 0 {
+				variance := l.variance(coverValue(k), t.dev)
+				sum += n*math.Log(variance) + t.square[k]/variance
+			}
 		}
 	}
 	return sum
 }
 
-// share of the pixels whose error lies within z calibrated deviations.
-func (t *spreadTable) share(c, f, z float64) float64 {
-	in, all := 0.0, 0.0
+// covered counts the pixels whose error lies within z calibrated deviations, and all.
+func (t *spreadTable) covered(l calibration, z float64) (in, all float64) {
 	for k := range t.n {
-		s := c * coverValue(k)
-		limit := z * math.Sqrt(s*s+f*f)
+		limit := z * math.Sqrt(l.variance(coverValue(k), t.dev))
 		for e, n := range t.n[k] {
 			all += n
 			if coverValue(e) <= limit {
@@ -105,20 +119,29 @@ func (t *spreadTable) share(c, f, z float64) float64 {
 			}
 		}
 	}
-	return in / math.Max(all, 1)
+	return in, all
+}
+
+// shares are the covered shares of the patients' pixels.
+func (v *coverage) shares(l calibration, z float64) map[string]float64 {
+	in, all := map[string]float64{}, map[string]float64{}
+	for _, t := range v.slices {
+		a, b := t.covered(l, z)
+		in[t.patient] += a
+		all[t.patient] += b
+	}
+	for p, n := range all {
+		in[p] /= math.Max(n, 1)
+	}
+	return in
 }
 
 // write prints the calibration and the coverage of 90 % intervals by patient.
 func (v *coverage) write(w io.Writer) {
-	c, f := v.fit()
-	fmt.Fprintf(w, "\nspread of samples s, error of their mean: sd^2 = (%.2f s)^2 + (%.0f HU)^2, fitted on these slices, inside the body\n\n| patient | covered by 90 %% | without calibration |\n|---|---|---|\n", c, f)
-	var names []string
-	for p := range v.patients {
-		names = append(names, p)
-	}
-	sort.Strings(names)
-	for _, p := range names {
-		t := v.patients[p]
-		fmt.Fprintf(w, "| %s | %.1f %% | %.1f %% |\n", p, 100*t.share(c, f, z90), 100*t.share(1, 0, z90))
+	l := v.fit()
+	fmt.Fprintf(w, "\nspread of samples s, deviation of the restored image by its residual d, error of the mean: sd^2 = (%.2f s)^2 + (%.2f d)^2 + (%.0f HU)^2, fitted on these slices, inside the body\n\n| patient | covered by 90 %% | without calibration |\n|---|---|---|\n", l.c, l.g, l.f)
+	with, without := v.shares(l, z90), v.shares(calibration{c: 1}, z90)
+	for _, p := range slices.Sorted(maps.Keys(with)) {
+		fmt.Fprintf(w, "| %s | %.1f %% | %.1f %% |\n", p, 100*with[p], 100*without[p])
 	}
 }

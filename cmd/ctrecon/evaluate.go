@@ -52,7 +52,6 @@ func evaluateCommand() *cli.Command {
 			&cli.BoolFlag{Name: "resume", Usage: "go on after the slices in --csv"},
 			&cli.BoolFlag{Name: "coverage", Usage: "calibrate the spread of samples, and how often it covers the truth, by patient"},
 			&cli.Float64Flag{Name: "max-rmse", Usage: "fail when the mean HU RMSE in the body of the last method is above"},
-			&cli.StringFlag{Name: "rival", Usage: "network `FILE` of ldm/train/rival.py: also the methods " + strings.Join(recon.RivalNames(), ", ")},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		}, modelFlags()),
 		Action: evaluateAction,
@@ -96,7 +95,7 @@ func evaluateAction(c *cli.Context) error {
 	if err != nil {
 		return usagef("--partial: %v", err)
 	}
-	e := &evaluation{partial: partial, means: make([]*partialMeans, len(refs)), c: c, dir: dir, refs: refs, methods: methods, done: map[string]score{}, truths: make([][]float32, len(refs)), cover: newCoverage()}
+	e := &evaluation{partial: partial, means: make([]*partialMeans, len(refs)), c: c, dir: dir, refs: refs, methods: methods, done: map[string]score{}, truths: make([][]float32, len(refs)), cover: &coverage{}}
 	if err := e.run(); err != nil {
 		return err
 	}
@@ -136,7 +135,7 @@ func toEvaluate(c *cli.Context) (dir string, methods []string, refs []reference,
 	if dir, err = onlyArgument(c, "folder"); err != nil {
 		return "", nil, nil, err
 	}
-	if methods, err = methodList(c.String("method"), rivalNames(c)...); err != nil {
+	if methods, err = methodList(c.String("method")); err != nil {
 		return "", nil, nil, err
 	}
 	if refs, err = readIndex(dir, c.String("split"), c.Int("limit")); err != nil {
@@ -251,7 +250,7 @@ func (e *evaluation) score(i int, s recon.Slice, results []recon.Result) error {
 			return err
 		}
 		if e.c.Bool("coverage") && r.SD != nil {
-			e.cover.add(e.refs[i].patient, hu, truth, r.SD, 1000/ct.MuWater, body)
+			e.cover.add(e.refs[i].patient, hu, truth, r.SD, r.Deviation, 1000/ct.MuWater, body)
 		}
 		worst.hu, worst.psnr = append(worst.hu, hu), sc.psnr
 	}

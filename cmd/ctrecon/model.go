@@ -45,10 +45,6 @@ func modelOptions(c *cli.Context, methods []string) (recon.Options, *report.Mode
 	if err := recon.Tune(&ldm.Options{}, o.Set); err != nil {
 		return o, nil, usagef("--set %v", err)
 	}
-	var err error
-	if o.Rival, err = openRival(c); err != nil {
-		return o, nil, err
-	}
 	if !needsModel(methods) {
 		return o, nil, nil
 	}
@@ -81,24 +77,6 @@ func needsModel(methods []string) bool {
 		}
 	}
 	return false
-}
-
-// rivalNames are the methods that --rival of evaluate adds.
-func rivalNames(c *cli.Context) []string {
-	if c.String("rival") == "" {
-		return nil
-	}
-	return recon.RivalNames()
-}
-
-// openRival reads the network of --rival, if any.
-func openRival(c *cli.Context) (*recon.Rival, error) {
-	name := c.String("rival")
-	if name == "" {
-		return nil, nil
-	}
-	r, err := recon.OpenRival(name)
-	return r, withCode(exitModel, err)
 }
 
 // openBundle reads the bundle at path, or the built-in one.
@@ -184,6 +162,13 @@ func modelVerify(c *cli.Context) error {
 	if err := n.Try(c.Context); err != nil {
 		return withCode(exitModel, err)
 	}
-	fmt.Fprintf(c.App.Writer, "%s %s: %d files as described, encoder, decoder and UNet run\n", b.Name, b.Version, len(b.Files))
+	ran := "encoder, decoder and UNet"
+	if b.Restorer != nil {
+		if err := models.TryRestorer(c.Context, b, onnx.Options{Threads: cores()}); err != nil {
+			return withCode(exitModel, err)
+		}
+		ran = "encoder, decoder, UNet and restorer"
+	}
+	fmt.Fprintf(c.App.Writer, "%s %s: %d files as described, %s run\n", b.Name, b.Version, len(b.Files), ran)
 	return nil
 }

@@ -117,7 +117,7 @@ func newTrial(c *cli.Context) (*trial, []string, error) {
 		return nil, nil, usagef("--photons: the exact data of a phantom take Gaussian noise only: --noise-sigma NEPERS")
 	}
 	name, size, draws, views, sigma := c.String("phantom"), c.Int("size"), c.Int("draws"), c.Int("angles"), c.Float64("noise-sigma")
-	methods, err := methodList(c.String("method"), rivalNames(c)...)
+	methods, err := methodList(c.String("method"))
 	switch {
 	case err != nil:
 		return nil, nil, err

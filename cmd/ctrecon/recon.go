@@ -68,8 +68,8 @@ func defaultMethods(c *cli.Context) (methods []string, note string, err error) {
 
 // methodList reads --method. FBP comes first: it is the baseline of every
 // comparison. more are methods that are possible beside those of everybody.
-func methodList(s string, more ...string) ([]string, error) {
-	list, known := []string{"fbp"}, append(recon.Names(), more...)
+func methodList(s string) ([]string, error) {
+	list, known := []string{"fbp"}, recon.Names()
 	for _, m := range strings.Split(s, ",") {
 		m = strings.TrimSpace(m)
 		if m == "" || slices.Contains(list, m) {

@@ -81,6 +81,23 @@ func (d *linearData) Solve(ctx context.Context, u, u0, dy []float32, r2, tol flo
 	return err
 }
 
+// response is the mean square of W A u for an image u alone: how strongly the data
+// see it.
+func (d *linearData) response(u []float32) float64 {
+	for i, v := range u {
+		d.mu[i] = float32(d.gain * float64(v))
+	}
+	d.A.Apply(d.sino, d.mu)
+	sum, n := 0.0, 0
+	for i, w := range d.w {
+		if w > 0 {
+			z := float64(w) * float64(d.sino[i])
+			sum, n = sum+z*z, n+1
+		}
+	}
+	return sum / float64(max(1, n))
+}
+
 // Chi2 is the mean square of the weighted residual.
 func (d *linearData) Chi2(u []float32) float64 {
 	d.toMu(d.mu, u)

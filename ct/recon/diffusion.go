@@ -8,25 +8,29 @@ import (
 
 	"ctrecon/ct"
 	"ctrecon/ct/solve"
+	"ctrecon/ldm"
 	"ctrecon/ldm/models"
+	"ctrecon/ldm/onnx"
 	"ctrecon/radon"
 )
 
 // diffusion averages samples of a latent diffusion model under data consistency,
 // drawn by one of the samplers of package ldm.
-// TV is the warm start; it and FBP with a Hann window are what the network is
-// conditioned on. The model works on its own grid (modelGrid).
+// TV or the image of the bundle's restorer is the warm start; it and FBP with a
+// Hann window are what the network is conditioned on. The model works on its own grid (modelGrid).
 type diffusion struct {
 	plan   // on the model's grid
 	name   string
 	opt    Options
-	tv     *solve.TV
+	tv     *solve.TV // made when first used
+	start  *restorer // nil where TV is the start
 	f      backprojection
 	fine   finePlan
 	bundle *models.Bundle
 	lanes  []lane
 	about  []Setting
 	acc    moments
+	dev    float64 // Result.Deviation of the slice at hand
 }
 
 func newDiffusion(name string, o Options) *diffusion { return &diffusion{name: name, opt: o} }
@@ -38,9 +42,12 @@ func (m *diffusion) load() (err error) {
 	if m.lanes != nil {
 		return nil
 	}
-	if m.bundle = m.opt.Model; m.bundle == nil {
-		if m.bundle, err = models.Default(); err != nil {
-			return &ModelError{err}
+	if m.bundle, err = m.opt.bundle(); err != nil {
+		return err
+	}
+	if m.bundle.StartKind() == models.StartRestored {
+		if m.start, err = openRestorer(m.bundle, onnx.Options{Threads: max(1, m.opt.Threads), Device: m.opt.Device}); err != nil {
+			return err
 		}
 	}
 	if err = m.openLanes(); err != nil {
@@ -55,7 +62,7 @@ func (m *diffusion) ready(coarse *Slice) error {
 	if err != nil || !fresh {
 		return err
 	}
-	m.tv = solve.NewTV(m.A, coarse.Grid.W, coarse.Grid.H)
+	m.tv = nil // of another geometry
 	if m.f, err = newBackprojection(coarse, radon.Hann); err != nil {
 		return err
 	}
@@ -69,20 +76,12 @@ func (m *diffusion) Reconstruct(ctx context.Context, job Slice, p Progress) (Res
 
 func (m *diffusion) reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
 	start := time.Now()
-	if err := job.Grid.Check(); err != nil {
-		return Result{}, err
-	}
-	if err := job.Sino.Check(); err != nil {
-		return Result{}, err
-	}
 	if err := m.load(); err != nil {
 		return Result{}, err
 	}
-	job.Sino = Noisy(job.Sino)
-	coarse := job
-	coarse.Grid = modelGrid(job.Grid, m.bundle.Dims())
-	if coarse.Grid != job.Grid {
-		coarse.Sino = binned(job.Sino, coarse.Grid, job.Fan)
+	coarse, err := coarsened(&job, m.bundle.Dims())
+	if err != nil {
+		return Result{}, err
 	}
 	if err := m.ready(&coarse); err != nil {
 		return Result{}, err
@@ -103,26 +102,33 @@ func (m *diffusion) reconstruct(ctx context.Context, job Slice, p Progress) (Res
 	if r.Prior, err = m.prior(ctx, &coarse, d); err != nil {
 		return Result{}, err
 	}
+	r.SD = m.acc.sd(d.gain)
 	if coarse.Grid == job.Grid {
-		r.SD = m.acc.sd(d.gain)
 		img := ct.Image{Grid: job.Grid, Pix: make([]float32, job.Grid.Len())}
 		d.toMu(img.Pix, m.acc.mean())
 		return m.finish(&job, img, start, r), nil
 	}
-	return m.refine(ctx, &job, coarse.Grid, d, start, r)
+	o := ldm.DefaultOptions()
+	r2, _ := m.bundle.Errors(m.bundle.Conditioned()).At(o.End)
+	return m.fine.refine(ctx, &job, coarse.Grid, m.acc.mean(), m.bundle.Range(), r2*o.R2Scale, start, r)
 }
 
-// conditions are FBP and TV as normalised images.
+// conditions are FBP and the warm start as normalised images.
 func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (fbp, warm []float32, err error) {
 	fbp, warm = make([]float32, job.Grid.Len()), make([]float32, job.Grid.Len())
 	m.f.reconstruct(fbp, job.Sino)
-	o := solve.TVOptions{Scale: job.MuWater}
-	o.Lambda, o.MaxIter = m.bundle.StartTV()
-	if _, err := m.tv.Solve(ctx, warm, whiten(&job.Sino, m.w), o); err != nil {
+	d.toUnit(fbp, fbp)
+	if m.start != nil {
+		var r2 float64
+		r2, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds)
+		m.dev = math.Sqrt(r2) * d.gain
+	} else {
+		err = m.totalVariation(ctx, warm, job, d)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	for _, u := range [][]float32{fbp, warm} {
-		d.toUnit(u, u)
 		for i, v := range u {
 			u[i] = max(-1, min(1, v))
 		}
@@ -130,26 +136,38 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 	return fbp, warm, nil
 }
 
+// totalVariation is the TV image that a network without a restored start was
+// trained with.
+func (m *diffusion) totalVariation(ctx context.Context, u []float32, job *Slice, d *linearData) error {
+	if m.tv == nil {
+		m.tv = solve.NewTV(m.A, job.Grid.W, job.Grid.H)
+	}
+	o := solve.TVOptions{Scale: job.MuWater}
+	o.Lambda, o.MaxIter = m.bundle.StartTV()
+	_, err := m.tv.Solve(ctx, u, whiten(&job.Sino, m.w), o)
+	d.toUnit(u, u)
+	return err
+}
+
 // describe names what was used, and what speaks against trusting it.
 func (m *diffusion) describe(job *Slice) Result {
 	b := m.bundle
-	r := Result{Iterations: m.samples() * m.lanes[0].s.Steps(), Settings: []Setting{
+	r := Result{Iterations: m.samples() * m.lanes[0].s.Steps(), Deviation: m.dev, Settings: []Setting{
 		{"model", fmt.Sprintf("%s %s (%.12s)", b.Name, b.Version, b.SHA256)}, {"samples", fmt.Sprint(m.samples())}, {"seed", fmt.Sprint(job.Seed)},
 	}}
 	r.Settings = append(r.Settings, m.about...)
 	if px := b.PixelMM; px.Max > 0 && (job.Grid.DX < px.Min*0.95 || job.Grid.DX > px.Max*1.05) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("pixels of %.3g mm: the model was trained on %.3g to %.3g mm", job.Grid.DX, px.Min, px.Max))
 	}
-	r.Warnings = append(r.Warnings, m.unlikeTraining(job.Sino.Geometry)...)
+	if m.conditioned() {
+		r.Warnings = append(r.Warnings, unlikeTraining(m.bundle, job.Sino.Geometry)...)
+	}
 	return r
 }
 
-// unlikeTraining says what of a measurement the network has not seen.
-func (m *diffusion) unlikeTraining(g ct.Geometry) (out []string) {
-	if !m.conditioned() {
-		return nil
-	}
-	fewest, most, arc := m.bundle.TrainedOn()
+// unlikeTraining says what of a measurement the networks have not seen.
+func unlikeTraining(b *models.Bundle, g ct.Geometry) (out []string) {
+	fewest, most, arc := b.TrainedOn()
 	switch n := g.Views(); {
 	case most > 0 && (n < fewest || n > most):
 		out = append(out, fmt.Sprintf("%d views: the model was trained on %d to %d", n, fewest, most))

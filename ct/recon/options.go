@@ -14,12 +14,23 @@ type Options struct {
 	Samples int            // that are averaged
 	Steps   int            // noise levels
 	Set     []string       // of resample: "name=value", see Tune
-	Rival   *Rival         // of the methods of RivalNames
 	Compat  string         // of resample-paper: "paper", "code", "" = the corrected default
 
 	TVWeight float64 // of the method tv; 0 follows the number of views
 
 	Unconditional bool // the network is told nothing but its noisy latent
+}
+
+// bundle is the model, or the built-in one.
+func (o *Options) bundle() (*models.Bundle, error) {
+	if o.Model != nil {
+		return o.Model, nil
+	}
+	b, err := models.Default()
+	if err != nil {
+		return nil, &ModelError{err}
+	}
+	return b, nil
 }
 
 // ModelError says that the network or its runtime cannot be used.

@@ -15,10 +15,10 @@ type finePlan struct {
 	ridge *solve.Ridge
 }
 
-// refine brings the mean of samples to the image's grid: it is interpolated, and
-// a data step adds what the finer grid and the original bins determine.
-func (m *diffusion) refine(ctx context.Context, job *Slice, from ct.Grid, d *linearData, start time.Time, r Result) (Result, error) {
-	f := &m.fine
+// refine brings an image in units of the model to the slice's grid: it is
+// interpolated, and a data step with the deviation r2 adds what the finer grid and
+// the original bins determine.
+func (f *finePlan) refine(ctx context.Context, job *Slice, from ct.Grid, u []float32, rng ldm.Range, r2 float64, start time.Time, r Result) (Result, error) {
 	fresh, err := f.prepare(job)
 	if err != nil {
 		return Result{}, err
@@ -27,18 +27,14 @@ func (m *diffusion) refine(ctx context.Context, job *Slice, from ct.Grid, d *lin
 		f.ridge = solve.NewRidge(f.A)
 	}
 	img := ct.NewImage(job.Grid)
-	enlarge(img.Pix, job.Grid, m.acc.mean(), from)
-	fine := newLinearData(f.A, f.ridge, &job.Sino, job.MuWater, job.Grid.DX, m.bundle.Range())
+	enlarge(img.Pix, job.Grid, u, from)
+	fine := newLinearData(f.A, f.ridge, &job.Sino, job.MuWater, job.Grid.DX, rng)
 	o := ldm.DefaultOptions()
-	r2, _ := m.bundle.Errors(m.bundle.Conditioned()).At(o.End)
-	if err := fine.Solve(ctx, img.Pix, img.Pix, nil, r2*o.R2Scale, o.EndTol, o.EndIters); err != nil {
+	if err := fine.Solve(ctx, img.Pix, img.Pix, nil, r2, o.EndTol, o.EndIters); err != nil {
 		return Result{}, err
 	}
 	fine.toMu(img.Pix, img.Pix)
 	for _, p := range []*[]float32{&r.Prior, &r.SD} {
-		if p == &r.SD {
-			*p = m.acc.sd(d.gain)
-		}
 		if *p != nil {
 			big := make([]float32, job.Grid.Len())
 			enlarge(big, job.Grid, *p, from)

@@ -23,6 +23,9 @@ var registry = []Info{
 	{"sirt", "SIRT", "simultaneous iterative reconstruction, not negative, stopped at the noise level", "Gregor and Benson 2008", false, func(Options) Method { return &sirt{} }},
 	{"tikhonov", "Tikhonov", "least squares with a Gaussian prior around a smooth image", "Tikhonov 1963", false, func(Options) Method { return &tikhonov{} }},
 	{"tv", "TV", "total variation, not negative", "Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011", false, func(o Options) Method { return &tv{lambda: o.TVWeight} }},
+	{"fbp-unet", "FBP U-Net", "supervised U-Net on FBP with a Hann window; does not fit the data", "Jin et al., IEEE Trans. Image Process. 26, 2017", true, func(o Options) Method { return newRestored("fbp-unet", 0, o) }},
+	{"fbp-unet-dc", "FBP U-Net, data step", "fbp-unet, then one step of regularised least squares", "the same", true, func(o Options) Method { return newRestored("fbp-unet-dc", 1, o) }},
+	{"pnp-unet", "PnP U-Net", "the same U-Net and data steps in turn: one image, fast", "after Venkatakrishnan et al., GlobalSIP 2013", true, func(o Options) Method { return newRestored("pnp-unet", -1, o) }},
 	{"resample", "ReSample", "latent diffusion model under data consistency, mean of samples", "after Song et al., ReSample, ICLR 2024", true, func(o Options) Method { return newDiffusion("resample", o) }},
 	{"resample-paper", "ReSample (paper)", "ReSample as published, one sample, unconditional", "Song et al., ICLR 2024", true, func(o Options) Method { return newDiffusion("resample-paper", o) }},
 	{"latent-dps", "Latent-DPS", "posterior sampling by gradients through network and decoder", "Chung et al., ICLR 2023; Song et al. 2024", true, func(o Options) Method { return newDiffusion("latent-dps", o) }},
@@ -46,11 +49,9 @@ func Methods() []Info { return append([]Info(nil), registry...) }
 
 // Find describes one method.
 func Find(name string) (Info, error) {
-	for _, list := range [][]Info{registry, rivals} {
-		for _, m := range list {
-			if m.Name == name {
-				return m, nil
-			}
+	for _, m := range registry {
+		if m.Name == name {
+			return m, nil
 		}
 	}
 	return Info{}, fmt.Errorf("no method %q (there is %s)", name, strings.Join(Names(), ", "))

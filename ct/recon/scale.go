@@ -19,6 +19,23 @@ func modelGrid(g ct.Grid, d ldm.Dims) ct.Grid {
 	return ct.Grid{W: d.W, H: d.H, DX: px, DY: px}
 }
 
+// coarsened checks a slice and brings it to the grid of a model, with bins to
+// match.
+func coarsened(job *Slice, d ldm.Dims) (Slice, error) {
+	if err := job.Grid.Check(); err != nil {
+		return Slice{}, err
+	}
+	if err := job.Sino.Check(); err != nil {
+		return Slice{}, err
+	}
+	job.Sino = Noisy(job.Sino)
+	coarse := *job
+	if coarse.Grid = modelGrid(job.Grid, d); coarse.Grid != job.Grid {
+		coarse.Sino = binned(job.Sino, coarse.Grid, job.Fan)
+	}
+	return coarse, nil
+}
+
 // binned averages groups of bins so that they come near the pixels of g, whose
 // discretisation would else be taken for noise. Bins at the edges that fill no
 // group are dropped: half a group at most on each side. Bins of a fan beam count as wide

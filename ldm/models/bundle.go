@@ -56,7 +56,8 @@ type Bundle struct {
 			Iterations int     `json:"iterations"`
 		} `json:"start"`
 	} `json:"conditioning"`
-	Sampler struct {
+	Restorer *Restoration `json:"restorer"` // nil where there is no such network
+	Sampler  struct {
 		Start, End float64
 		Steps      int
 		Eta        float64
@@ -153,6 +154,20 @@ func (b *Bundle) check() error {
 		if _, err := b.file(role); err != nil {
 			return err
 		}
+	}
+	if b.Restorer != nil || b.StartKind() == StartRestored {
+		if _, err := b.file("restorer"); err != nil {
+			return err
+		}
+	}
+	switch k := b.StartKind(); {
+	case k != StartTV && k != StartRestored:
+		return fmt.Errorf("conditioning.start.kind %q: %s and %s are known", k, StartTV, StartRestored)
+	case k == StartRestored && b.Restorer == nil:
+		return fmt.Errorf("conditioning.start.kind %s needs restorer", k)
+	}
+	if err := b.Restorer.check(); err != nil {
+		return err
 	}
 	return b.checkTables()
 }
@@ -289,6 +304,21 @@ func (b *Bundle) StartTV() (lambda float64, iterations int) {
 		}
 	}
 	return lambda, iterations
+}
+
+// Kinds of the image that samples start from.
+const (
+	StartTV       = "tv"
+	StartRestored = "pnp-unet" // by the restorer
+)
+
+// StartKind is the image that samples start from, and that a network with an input
+// start is told of.
+func (b *Bundle) StartKind() string {
+	if b.takesStart() && b.Conditioning.Start.Kind != "" {
+		return b.Conditioning.Start.Kind
+	}
+	return StartTV
 }
 
 // takesStart says whether the network takes the latent of the warm start too.

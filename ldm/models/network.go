@@ -164,7 +164,12 @@ func (n *Network) Try(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, out := range [][]float32{u, z, v} {
+	return finite(u, z, v)
+}
+
+// finite reports values of networks that are not finite.
+func finite(outs ...[]float32) error {
+	for _, out := range outs {
 		for _, x := range out {
 			if x-x != 0 {
 				return errors.New("a network gives values that are not finite")

@@ -8,6 +8,7 @@ README.md describes the contract for readers. The folder gets its final name whe
 import argparse
 import json
 import pathlib
+import shutil
 
 import torch
 
@@ -39,14 +40,14 @@ def networks(prior):
     return bundle.Networks(Encode(ae), Decode(ae), unet, ae.shift.shape[1], 4, model.MULTIPLE, unet.cond, unet.start, KEEP)
 
 
-def conditioning(nets):
-    """How the inputs beside z and lognsr are made; None where there are none."""
+def conditioning(nets, start, arc):
+    """How the inputs beside z and lognsr are made; None where there are none. start: the method of the start; arc: the shortest in training."""
     if not nets.cond:
         return None
     return dict(
-        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 100 if nets.start else 60], arc_degrees=180,
+        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 100 if nets.start else 60], arc_degrees=arc,
                   normalisation="clamp((HU - hu_mid) / hu_half, -1, 1)", mu_water_per_mm=0.0195),
-        **(dict(start=dict(kind="tv", weight=1.0, iterations=300, encoded=True)) if nets.start else {}),
+        **(dict(start=dict(kind=start, encoded=True)) if nets.start else {}),
         flag={"1": "cond is given", "0": "no condition: the unconditional prior; cond is ignored"})
 
 
@@ -58,10 +59,22 @@ def describe(prior, nets, a, files):
         image=bundle.image_entry(nets, a.size, a.batch), pixel_mm=pixel,
         latent=bundle.latent_entry(nets, a.size, prior.ae.shift, prior.ae.scale), prediction="v",
         schedule=dict(variable="lognsr", min=-diffusion.LIMIT, max=diffusion.LIMIT, training="cosine"),
-        conditioning=conditioning(nets), sampler=dict(start=2.0, end=-7.0, steps=20, eta=1.0, perturb=1.0),
+        conditioning=conditioning(nets, a.start, a.arc), sampler=dict(start=2.0, end=-7.0, steps=20, eta=1.0, perturb=1.0),
         tables=json.loads(pathlib.Path(a.tables or f"{a.out}/tables.json").read_text()), training=dict(training, **note),
         parameters=dict(encoder=model.parameters(prior.ae.encoder), decoder=model.parameters(prior.ae.decoder), unet=model.parameters(prior.unet)),
         attribution=attribution, files=files)
+
+
+def take_restorer(source, folder, d):
+    """Copies the restorer of another bundle."""
+    other = json.loads((source / "bundle.json").read_text())
+    if "restorer" not in other:
+        raise SystemExit(f"{source}: this bundle has no restorer; restorer.py export adds one")
+    for name, f in other["files"].items():
+        if f["role"] == "restorer":
+            shutil.copy(source / name, folder / name)
+            d["files"][name] = f
+    d["restorer"], d["parameters"]["restorer"] = other["restorer"], other.get("parameters", {}).get("restorer")
 
 
 def main():
@@ -69,6 +82,9 @@ def main():
     p.add_argument("--data", required=True, help="the set it was trained on, for the summary and the attribution")
     p.add_argument("--out", default="run", help="folder with ae.pt, unet.pt and tables.json")
     p.add_argument("--licence", default=LICENCE)
+    p.add_argument("--restorer", default="", help="bundle whose restorer is taken over")
+    p.add_argument("--start", choices=["pnp-unet", "tv"], default="pnp-unet", help="method that made the start of the pairs")
+    p.add_argument("--arc", type=float, default=60, help="shortest arc of the pairs, degrees")
     bundle.add_options(p, "ct256")
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out)
@@ -77,7 +93,10 @@ def main():
         raise SystemExit(f"--size {a.size}: must be a multiple of {nets.multiple}")
     folder = bundle.work_folder(a.bundle)
     files = bundle.write_networks(nets, folder, a.size, a.batch, a.extra, not a.no_free)
-    bundle.publish(folder, a.bundle, describe(prior, nets, a, files))
+    d = describe(prior, nets, a, files)
+    if a.restorer:
+        take_restorer(pathlib.Path(a.restorer), folder, d)
+    bundle.publish(folder, a.bundle, d)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def tune(a):
     shape = model.unet_shape(unet)
     a.width, a.blocks, a.unconditional = shape["width"], shape["blocks"], not shape["cond"]
     if shape["start"] and not a.pairs:
-        raise SystemExit("this model is conditioned on TV: make pairs of the set with conditions.py and give --pairs FOLDER")
+        raise SystemExit("this model is conditioned on a start: make pairs of the set with conditions.py --method and give --pairs FOLDER and --model BUNDLE")
     if a.ae:
         train.train_ae(a)
     else:

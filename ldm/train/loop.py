@@ -71,7 +71,7 @@ class Run:
         (self.out / f"{self.stage}.csv").unlink(missing_ok=True)
         if self.a.init:
             w = model.load_state(pathlib.Path(self.a.init) / f"{self.stage}.pt", self.dev)
-            w = model.widen(w, net) if self.stage == "unet" else w
+            w = model.widen(w, net) if self.stage != "ae" else w
             net.load_state_dict(w), ema.load_state_dict(w)
         return 0, 0.0
 

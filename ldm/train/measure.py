@@ -22,11 +22,12 @@ import projector as pr
 LEVELS = [float(l) for l in range(-10, 7)]
 
 
-def conditions(prior, slices, views, sigma, seed, program=pairs.PROGRAM):
-    """What the UNet is conditioned on for every slice, measured: FBP and, where it takes that, the latent of TV (else None)."""
+def conditions(prior, slices, views, sigma, seed, start="pnp-unet", bundle="", program=pairs.PROGRAM):
+    """What the UNet is conditioned on for every slice, measured: FBP and, where it takes that, the latent of the start (else None)."""
     if prior.unet.start:
-        tv, fbp = [data.to_unit(torch.from_numpy(v))[:, None] for v in pairs.held_out(slices, views, sigma, seed, program)]
-        return fbp, encode_all(prior, tv)
+        jobs = pairs.usual(len(slices), views, sigma, seed)
+        fbp, s = [data.to_unit(torch.from_numpy(v))[:, None] for v in pairs.held_out(slices, ["fbp-hann", start], bundle, jobs, program=program)]
+        return fbp, encode_all(prior, s)
     out = []
     for i in range(len(slices)):
         rng = np.random.default_rng([seed, i])
@@ -85,12 +86,12 @@ def latent_statistics(prior, x):
     return dict(mean=third(z.mean((0, 2, 3))), sd=third(z.std((0, 2, 3))), largest=round(float(z.abs().max()), 2))
 
 
-def measure(prior, slices, views=25, sigma=0.01, seed=0, levels=LEVELS, program=pairs.PROGRAM):
+def measure(prior, slices, views=25, sigma=0.01, seed=0, levels=LEVELS, start="pnp-unet", bundle="", program=pairs.PROGRAM):
     """Everything above as a dictionary. rz2 at flag 0 must rise to about 1 at the top level: there the noise is all."""
     x = data.to_unit(slices.hu.float())[:, None]
     out = dict(split=slices.rows[0]["split"], slices=len(x), patients=len(set(slices.patient)), views=views, sigma_nepers=sigma,
                seed=seed, levels=list(levels))
-    cond, start = conditions(prior, slices, views, sigma, seed, program) if prior.unet.cond else (torch.zeros_like(x), None)
+    cond, start = conditions(prior, slices, views, sigma, seed, start, bundle, program) if prior.unet.cond else (torch.zeros_like(x), None)
     for flag in (0, 1) if prior.unet.cond else (0,):
         t = error_table(prior, x, cond, start, levels, flag, views, seed)
         out[f"flag{flag}"] = {k: [float(f"{v:.5g}") for v in t[:, i]] for i, k in enumerate(("r2", "rz2", "q2"))}
@@ -115,10 +116,11 @@ def main():
     p.add_argument("--slices", type=int, default=24), p.add_argument("--views", type=int, default=25)
     p.add_argument("--sigma", type=float, default=0.01), p.add_argument("--seed", type=int, default=0)
     p.add_argument("--levels", type=float, nargs="+", default=LEVELS), p.add_argument("--device", default="cpu")
+    p.add_argument("--start", default="pnp-unet", help="method whose image the UNet takes"), p.add_argument("--model", default="", help="bundle with its network")
     p.add_argument("--program", default=str(pairs.PROGRAM))
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out, a.device)
-    m = measure(prior, data.load(a.data, a.split).spread(a.slices), a.views, a.sigma, a.seed, a.levels, a.program)
+    m = measure(prior, data.load(a.data, a.split).spread(a.slices), a.views, a.sigma, a.seed, a.levels, a.start, a.model, a.program)
     show(m)
     path = pathlib.Path(a.tables or f"{a.out}/tables.json")
     path.write_text(json.dumps(m, indent=1) + "\n")

@@ -88,24 +88,24 @@ class Latents:
 
 
 class Pairs:
-    """Batches from the shards of conditions.py: latents, FBP, latents of TV; every slice also mirrored. They lie in memory
+    """Batches from the shards of conditions.py: latents, FBP, latents of the start; every slice also mirrored. They lie in memory
     in half precision (0.4 MB a slice)."""
 
     def __init__(self, r, ae):
         self.r = r
-        hu, tv, fbp = conditions.read(r.a.pairs)
+        hu, fbp, start = conditions.read(r.a.pairs, "hu", "fbp", "start")
         self.c = torch.stack([data.to_unit(torch.from_numpy(v).float()).half() for v in fbp]).to(r.dev)
-        self.z, self.s = self.latents(ae, hu, tv)
+        self.z, self.s = self.latents(ae, hu, start)
         print(f"pairs: {len(self.c)}", flush=True)
 
-    def latents(self, ae, hu, tv):
-        """[n,2,C,h,w] of slices and of TV, plain and mirrored; kept in <out>/latents.pt, since encoding takes minutes on a CPU."""
+    def latents(self, ae, hu, start):
+        """[n,2,C,h,w] of slices and of their starts, plain and mirrored; kept in <out>/latents.pt, since encoding takes minutes on a CPU."""
         path = self.r.out / "latents.pt"
         name = hashlib.sha256(b"".join(v.cpu().numpy().tobytes() for v in ae.state_dict().values())).hexdigest() + f" {len(hu)}"
         if path.exists() and (kept := torch.load(path, map_location=self.r.dev, weights_only=True))["name"] == name:
             return kept["z"], kept["s"]
         z, s = [], []
-        for pair in zip(hu, tv):
+        for pair in zip(hu, start):
             x = data.to_unit(torch.from_numpy(np.stack(pair)).float())[:, None].to(self.r.dev)
             y = ae.encode(torch.cat((x, x.flip(-1)))).half()
             z.append(y[0::2]), s.append(y[1::2])
@@ -130,8 +130,9 @@ class Held:
         encode = lambda v: torch.cat([ae.encode(data.to_unit(v[s])[:, None]) for s in measure.batches(len(v))])
         self.amp, self.z, self.c, self.s = r.amp, encode(hu), None, None
         if net.start:
-            tv, fbp = [torch.from_numpy(v).to(r.dev) for v in conditions.held_out(slices, 25, r.a.sigma, program=r.a.program)]
-            self.c, self.s = data.to_unit(fbp)[:, None], encode(tv)
+            jobs = conditions.usual(len(slices), 25, r.a.sigma)
+            fbp, start = [torch.from_numpy(v).to(r.dev) for v in conditions.held_out(slices, ["fbp-hann", r.a.method], r.a.model, jobs, program=r.a.program)]
+            self.c, self.s = data.to_unit(fbp)[:, None], encode(start)
         elif net.cond:
             self.c = pr.condition(hu, slices.pixel.to(r.dev), g, views=25, sigma=r.a.sigma)
         self.e = torch.randn(self.z.shape, generator=g, device=r.dev)
@@ -193,7 +194,8 @@ def add_loop_options(p):
     p.add_argument("--device", default="auto"), p.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     p.add_argument("--eager", action="store_true", help="no torch.compile"), p.add_argument("--resume", action="store_true")
     p.add_argument("--init", default="", help="folder with <stage>.pt to start from")
-    p.add_argument("--pairs", default="", help="folder of conditions.py: the UNet is conditioned on TV too")
+    p.add_argument("--pairs", default="", help="folder of conditions.py: the UNet is conditioned on their start too")
+    p.add_argument("--method", default="pnp-unet", help="that made the start"), p.add_argument("--model", default="", help="bundle with its network")
     p.add_argument("--program", default=str(conditions.PROGRAM), help="that makes the conditions of the held-out slices")
     add_data_options(p)
 

@@ -1,12 +1,14 @@
-// Command conditions measures CT slices and reconstructs them by TV and FBP, with
-// the projectors and methods of ctrecon, so that a network is trained on exactly
-// the images that it will be given. conditions.py calls it:
+// Command conditions measures CT slices and reconstructs them with the projectors
+// and methods of ctrecon, so that a network is trained on exactly the images that
+// it will be given. conditions.py calls it:
 //
-//	conditions --size 256 [--workers N] JOBS SLICES RESULTS
+//	conditions --size 256 [--methods fbp-hann] [--model BUNDLE] [--workers N] JOBS SLICES RESULTS
 //
-// JOBS is a text file with a line "pixel_mm views sigma seed" a slice. SLICES holds
-// their float32 little-endian HU [n][size][size]; RESULTS receives
-// [n][2][size][size]: TV, then FBP with a Hann window, in HU.
+// JOBS is a text file with a line "pixel_mm views first arc bins sigma photons seed"
+// a slice: views of equal step from first over arc degrees; the middle bins of the
+// detector, 0 for all; the noise in nepers, or photons a bin where these are not 0.
+// SLICES holds their float32
+// little-endian HU [n][size][size]; RESULTS receives [n][methods][size][size] in HU.
 package main
 
 import (
@@ -18,34 +20,42 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 
 	"ctrecon/ct"
 	"ctrecon/ct/recon"
+	"ctrecon/ldm/models"
 	"ctrecon/radon"
 )
 
-// methods whose images are written, in this order.
-var methods = []string{"tv", "fbp-hann"}
-
 func main() {
 	size := flag.Int("size", 256, "pixels a side")
+	methods := flag.String("methods", "fbp-hann", "names of the images that are written, in this order")
+	model := flag.String("model", "", "bundle whose network pnp-unet uses")
 	workers := flag.Int("workers", runtime.NumCPU(), "slices at a time")
 	flag.Parse()
 	if flag.NArg() != 3 {
 		fmt.Fprintln(os.Stderr, "conditions: JOBS, SLICES and RESULTS are needed")
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Arg(1), flag.Arg(2), *size, *workers); err != nil {
+	p := planner{size: *size, workers: *workers, methods: strings.Split(*methods, ","), model: *model, meters: map[geometry]*meter{}}
+	if err := p.run(flag.Arg(0), flag.Arg(1), flag.Arg(2)); err != nil {
 		fmt.Fprintln(os.Stderr, "conditions:", err)
 		os.Exit(1)
 	}
 }
 
-func run(jobs, slices, results string, size, workers int) error {
+func (p *planner) run(jobs, slices, results string) error {
 	list, err := readJobs(jobs)
 	if err != nil {
 		return err
+	}
+	o := recon.Options{TVWeight: 1}
+	if p.model != "" {
+		if o.Model, err = models.Open(p.model); err != nil {
+			return err
+		}
 	}
 	in, err := os.Open(slices)
 	if err != nil {
@@ -57,21 +67,20 @@ func run(jobs, slices, results string, size, workers int) error {
 		return err
 	}
 	defer out.Close()
-	p := planner{size: size, meters: map[int]*meter{}}
-	n := int64(size * size * 4)
+	n := int64(p.size * p.size * 4)
 	err = recon.Run(context.Background(), recon.Job{
-		Options: recon.Options{TVWeight: 1}, // what the bundle says of its start
-		Slices:  len(list), Methods: methods, Workers: workers,
+		Options: o,
+		Slices:  len(list), Methods: p.methods, Workers: p.workers,
 		Source: func(i int) (recon.Slice, error) {
-			hu := make([]float32, size*size)
+			hu := make([]float32, p.size*p.size)
 			if err := binary.Read(io.NewSectionReader(in, int64(i)*n, n), binary.LittleEndian, hu); err != nil {
 				return recon.Slice{}, fmt.Errorf("%s: slice %d: %w", slices, i, err)
 			}
 			return p.measure(i, list[i], hu)
 		},
 		Done: func(i int, s recon.Slice, results []recon.Result) error {
-			w := io.NewOffsetWriter(out, int64(i)*n*int64(len(methods)))
-			hu := make([]float32, size*size)
+			w := io.NewOffsetWriter(out, int64(i)*n*int64(len(p.methods)))
+			hu := make([]float32, p.size*p.size)
 			for _, r := range results {
 				ct.ImageToHU(hu, r.Image.Pix, s.MuWater)
 				if err := binary.Write(w, binary.LittleEndian, hu); err != nil {
@@ -90,9 +99,16 @@ func run(jobs, slices, results string, size, workers int) error {
 // job is how one slice is measured.
 type job struct {
 	pixel float64
-	views int
-	sigma float64
-	seed  uint64
+	geometry
+	ct.Noise
+	seed uint64
+}
+
+// geometry is where the views lie.
+type geometry struct {
+	views      int
+	first, arc float64 // degrees
+	bins       int     // 0: all
 }
 
 func readJobs(name string) ([]job, error) {
@@ -104,7 +120,7 @@ func readJobs(name string) ([]job, error) {
 	var list []job
 	for s := bufio.NewScanner(f); s.Scan(); {
 		var j job
-		if _, err := fmt.Sscan(s.Text(), &j.pixel, &j.views, &j.sigma, &j.seed); err != nil {
+		if _, err := fmt.Sscan(s.Text(), &j.pixel, &j.views, &j.first, &j.arc, &j.bins, &j.Sigma, &j.Photons, &j.seed); err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", name, len(list)+1, err)
 		}
 		list = append(list, j)
@@ -112,13 +128,16 @@ func readJobs(name string) ([]job, error) {
 	return list, nil
 }
 
-// planner keeps one meter for each number of views. All slices are measured on
+// planner keeps one meter for each geometry. All slices are measured on
 // pixels of 1 mm: attenuation takes their size instead, which gives the same line
 // integrals and saves planning.
 type planner struct {
-	size   int
-	mu     sync.Mutex
-	meters map[int]*meter
+	size    int
+	workers int
+	methods []string
+	model   string
+	mu      sync.Mutex
+	meters  map[geometry]*meter
 }
 
 type meter struct {
@@ -128,28 +147,34 @@ type meter struct {
 
 func (p *planner) measure(i int, j job, hu []float32) (recon.Slice, error) {
 	grid := ct.Grid{W: p.size, H: p.size, DX: 1, DY: 1}
-	m, err := p.meter(grid, j.views)
+	m, err := p.meter(grid, j.geometry)
 	if err != nil {
 		return recon.Slice{}, err
 	}
 	water := ct.MuWater * j.pixel
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s, err := m.m.Measure(hu, water, ct.Noise{Sigma: j.sigma}, ct.NewStream(j.seed, i, 0, 0))
+	s, err := m.m.Measure(hu, water, j.Noise, ct.NewStream(j.seed, i, 0, 0))
 	return recon.Slice{Index: i, Grid: grid, Sino: s, MuWater: water, Seed: j.seed}, err
 }
 
-func (p *planner) meter(grid ct.Grid, views int) (*meter, error) {
+func (p *planner) meter(grid ct.Grid, at geometry) (*meter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m := p.meters[views]; m != nil {
+	if m := p.meters[at]; m != nil {
 		return m, nil
 	}
-	geo := ct.Uniform(views, ct.DefaultBins(grid), grid.DX)
+	geo := ct.Uniform(at.views, ct.DefaultBins(grid), grid.DX)
+	if at.bins > 0 && at.bins < geo.Bins {
+		geo.Bins -= (geo.Bins - at.bins) / 2 * 2 // the middle stays where it is
+	}
+	for k := range geo.Angles {
+		geo.Angles[k] = at.first + geo.Angles[k]*at.arc/180
+	}
 	m, err := radon.NewMeter(grid, geo)
 	if err != nil {
 		return nil, err
 	}
-	p.meters[views] = &meter{m: m}
-	return p.meters[views], nil
+	p.meters[at] = &meter{m: m}
+	return p.meters[at], nil
 }
