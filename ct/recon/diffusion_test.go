@@ -3,9 +3,11 @@ package recon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -246,9 +248,16 @@ func TestTune(t *testing.T) {
 	if err := Tune(&o, []string{"r2-scale=2", "iters=7", "plain-encoding=true"}); err != nil || o.R2Scale != 2 || o.Iters != 7 || !o.Plain {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, bad := range []string{"r2-scale=x", "iters=1.5", "nothing=1", "eta"} {
+	for _, bad := range []string{"r2-scale=x", "iters=1.5", "nothing=1", "eta", "dps-zeta=x"} {
 		if err := Tune(&o, []string{bad}); err == nil {
 			t.Errorf("%s is taken", bad)
+		}
+	}
+	job, _ := measured(t, 64, 25, ct.Noise{Sigma: 0.01})
+	for _, c := range []struct{ method, set, want string }{{"latent-dps", "dps-zeta=4", "zeta 4"}, {"psld", "psld-omega=3", "omega 3"}, {"psld", "psld-gamma=7", "gamma 7"}} {
+		r := reconstructed(t, c.method, Options{Model: tinyModel(t), Steps: 2, Set: []string{c.set}}, job)
+		if !strings.Contains(fmt.Sprint(r.Settings), c.want) {
+			t.Errorf("%s %s: %v", c.method, c.set, r.Settings)
 		}
 	}
 }

@@ -61,12 +61,18 @@ func (m *diffusion) makeSampler(o onnx.Options) (lane, error) {
 func (m *diffusion) gradientSampler(g *models.Gradients) (ldm.Sampler, error) {
 	if m.name == "latent-dps" {
 		opt := ldm.DefaultLatentDPS()
+		if err := tune(tuned(new(ldm.Options), &opt, new(ldm.PSLDOptions)), m.opt.Set); err != nil {
+			return nil, err
+		}
 		opt.N = m.steps(opt.N)
 		m.say("steps", "%d, zeta %g times the signal's share", opt.N, opt.Zeta)
 		return &ldm.LatentDPS{Model: g, Opt: opt}, nil
 	}
 	if m.name == "psld" {
 		opt := ldm.DefaultPSLD()
+		if err := tune(tuned(new(ldm.Options), new(ldm.LatentDPSOptions), &opt), m.opt.Set); err != nil {
+			return nil, err
+		}
 		opt.N = m.steps(opt.N)
 		m.say("steps", "%d, omega %g, gamma %g", opt.N, opt.Omega, opt.Gamma)
 		return &ldm.PSLD{Model: g, Opt: opt}, nil
