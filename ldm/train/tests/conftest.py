@@ -1,7 +1,10 @@
 """Synthetic slices, a model trained for two steps, and a way to call a command as the shell does."""
 import importlib
+import importlib.util
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +19,8 @@ import model
 import synthetic
 
 torch.set_num_threads(1)
+HERE = pathlib.Path(__file__).parents[1]
+TINY = HERE.parent / "models" / "testdata" / "tiny"  # 64 x 64; its restorer: .6 of the attenuation of u and .3 of that of FBP
 SMALL = ["--width", "16", "16", "32", "--batch", "2", "--val", "2", "--pool", "2"]
 
 
@@ -33,6 +38,32 @@ def call(command, *args):
 def slices(tmp_path_factory):
     """A set of 9 train and 6 val slices of 64 x 64."""
     return synthetic.make(tmp_path_factory.mktemp("set"), 9, 6, 64, seed=3)
+
+
+def library():
+    """ONNX Runtime for the Go program: the variable's, that of make ort, or that of the Python package."""
+    package = pathlib.Path(importlib.util.find_spec("onnxruntime").origin).parent
+    found = [os.environ.get("CTRECON_ONNXRUNTIME"), *HERE.parents[1].glob("lib/libonnxruntime.so.*"), *package.glob("capi/libonnxruntime.so.*")]
+    return next((str(f) for f in found if f), None)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """The Go program of conditions.py."""
+    if not shutil.which("go"):
+        pytest.skip("no Go compiler")
+    path = tmp_path_factory.mktemp("bin") / "conditions"
+    subprocess.run(["go", "build", "-o", path, "./conditions"], cwd=HERE, check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def onnx_program(program):
+    """The same where it can run networks."""
+    if not library():
+        pytest.skip("no ONNX Runtime")
+    os.environ["CTRECON_ONNXRUNTIME"] = library()
+    return program
 
 
 @pytest.fixture(scope="session")

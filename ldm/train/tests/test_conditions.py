@@ -1,7 +1,5 @@
 import json
-import pathlib
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -10,26 +8,18 @@ import torch
 import conditions
 import data
 import model
-from conftest import SMALL, call
-
-HERE = pathlib.Path(__file__).parents[1]
+from conftest import SMALL, TINY, call
 
 
-@pytest.fixture(scope="session")
-def program(tmp_path_factory):
-    if not shutil.which("go"):
-        pytest.skip("no Go compiler")
-    path = tmp_path_factory.mktemp("bin") / "conditions"
-    subprocess.run(["go", "build", "-o", path, "./conditions"], cwd=HERE, check=True)
-    return path
+def make(slices, program, out, *more):
+    for _ in range(2):  # the second call finds all shards done
+        call("conditions", "--data", slices, "--out", out, "--slices", 6, "--shard", 4, "--program", program, *more)
+    return out
 
 
 @pytest.fixture(scope="session")
 def pairs(slices, program, tmp_path_factory):
-    out = tmp_path_factory.mktemp("pairs")
-    for _ in range(2):  # the second call finds all shards done
-        call("conditions", "--data", slices, "--out", out, "--slices", 6, "--shard", 4, "--program", program)
-    return out
+    return make(slices, program, tmp_path_factory.mktemp("pairs"), "--method", "tv")
 
 
 def rms(a, b):
@@ -37,35 +27,106 @@ def rms(a, b):
 
 
 def test_pairs_belong_together(pairs):
-    hu, tv, fbp = conditions.read(pairs)
+    hu, fbp, start = conditions.read(pairs, "hu", "fbp", "start")
     assert hu.shape == (6, 64, 64) and hu.dtype == np.int16
-    assert rms(tv, hu) < rms(fbp, hu)
+    assert rms(start, hu) < rms(fbp, hu)
     for i in range(6):
-        assert rms(tv[i], hu[i]) < min(rms(tv[j], hu[i]) for j in range(6) if j != i)
+        assert rms(start[i], hu[i]) < min(rms(start[j], hu[i]) for j in range(6) if j != i)
 
 
-def test_seeds_and_workers(slices, program):
-    hu = data.load(slices, "train").hu.float()[:2].numpy()
-    get = lambda seeds, workers: conditions.reconstruct(hu, [2.0, 2.0], [12, 25], [0.01, 0.02], seeds, program, workers)[0]
+def test_scans_are_those_of_the_pairs(slices, program, pairs, tmp_path):
+    """The same seed measures the same slices in the same way, whatever is reconstructed."""
+    scans = make(slices, program, tmp_path)
+    for a, b in zip(*[conditions.read(f, "hu", "fbp", "views", "arc", "first", "sigma") for f in (scans, pairs)]):
+        assert np.array_equal(a, b)
+    with pytest.raises(SystemExit, match="no start in it"):
+        conditions.read(scans, "hu", "start")
+
+
+def test_jobs_are_drawn_widely():
+    jobs = conditions.draw(6000, 25, 0.01, np.random.default_rng(0))
+    views, first, arc, sigma, seeds = map(np.array, zip(*jobs))
+    assert np.mean(views == 25) == pytest.approx(0.6, abs=0.03) and set(views) == {25, *conditions.VIEW_COUNTS}
+    assert np.mean(sigma == 0.01) == pytest.approx(0.6, abs=0.03) and 0.001 < sigma.min() < 0.002 and 0.03 < sigma.max() < 0.05
+    short = arc < 180
+    assert np.mean(short) == pytest.approx(1 / 6, abs=0.02) and set(arc) == {180, *conditions.ARCS} and set(first[short]) == {0, 45, 90, 135}
+    whole = first[~short] * views[~short]  # none or half a step
+    assert set(np.round(whole)) == {0, 90} and np.mean(whole > 0) == pytest.approx(0.25, abs=0.03)
+    assert len(set(seeds)) == 6000
+
+
+def test_jobs_of_held_out_slices():
+    assert conditions.usual(2, 12, 0.02, 3) == [(12, 0.0, 180.0, 0.02, 300009), (12, 0.0, 180.0, 0.02, 300010)]
+
+
+@pytest.fixture
+def some(slices):
+    return data.load(slices, "train").hu.float()[:2].clamp_min(-1000).numpy()
+
+
+def test_seeds_and_workers(some, program):
+    def get(seeds, workers):
+        jobs = [(v, 0.0, 180.0, s, k) for v, s, k in zip((12, 25), (0.01, 0.02), seeds)]
+        return conditions.reconstruct(some, [2.0, 2.0], jobs, program=program, workers=workers)[0]
+
     assert np.array_equal(get([1, 2], 1), get([1, 2], 2)) and not np.array_equal(get([1, 2], 1), get([1, 3], 1))
+
+
+def test_first_angle_and_arc(some, program):
+    """A short arc from 90 degrees on sees of a slice what one from 0 on sees of the slice turned by as much: less than a whole one."""
+    fbp = lambda hu, *at: conditions.reconstruct(hu, [2.0, 2.0], [(30, *at, 1e-4, 1)] * 2, program=program)[0]
+    turned = np.rot90(fbp(np.rot90(some, -1, (1, 2)), 0.0, 60.0), 1, (1, 2))
+    at0, at90 = fbp(some, 0.0, 60.0), fbp(some, 90.0, 60.0)
+    assert rms(at90, turned) < 0.05 * rms(at90, at0)
+    assert min(rms(at0, some), rms(at90, some)) > 2 * rms(fbp(some, 0.0, 180.0), some)
+
+
+def test_networks_of_a_bundle(some, onnx_program):
+    """Methods come in the order that is asked for; the tiny network's image of FBP is .9 of its attenuation."""
+    unet, tv, fbp = conditions.reconstruct(some, [2.0, 2.0], conditions.usual(2), ["fbp-unet", "tv", "fbp-hann"], TINY, onnx_program)
+    assert np.allclose(unet + 1000, 0.9 * (fbp + 1000), atol=0.05)
+    assert rms(tv, some) < min(rms(fbp, some), rms(unet, some))
 
 
 def test_a_missing_program_is_named(tmp_path):
     with pytest.raises(SystemExit, match="go build"):
-        conditions.reconstruct(np.zeros((1, 64, 64)), [1.0], [12], [0.01], [1], tmp_path / "none")
+        conditions.reconstruct(np.zeros((1, 64, 64)), [1.0], conditions.usual(1), program=tmp_path / "none")
 
 
-def test_two_steps_to_a_bundle(slices, run, pairs, program, tmp_path):
-    """The UNet that takes TV too: it starts as the one that does not, learns, is measured and exported."""
-    (tmp_path / "ae.pt").write_bytes((run / "ae.pt").read_bytes())
-    call("train", "unet", "--data", slices, "--out", tmp_path, "--steps", 2, "--init", run, "--pairs", pairs, "--program", program, *SMALL)
-    shape = model.unet_shape(model.load_state(tmp_path / "unet.pt"))
+def to_bundle(slices, run, pairs, program, out, start, *export):
+    """Trains a UNet that takes a start too, measures and exports it; the description."""
+    shutil.copy(run / "ae.pt", out)
+    how = ["--model", TINY, "--program", program]
+    call("train", "unet", "--data", slices, "--out", out, "--steps", 2, "--init", run, "--pairs", pairs, "--method", start, *how, *SMALL)
+    shape = model.unet_shape(model.load_state(out / "unet.pt"))
     assert shape["start"] and shape["cond"]
-    call("measure", "--data", slices, "--out", tmp_path, "--slices", 2, "--views", 12, "--levels", -6, 0, 3, "--program", program)
-    call("export", "--data", slices, "--out", tmp_path, "--bundle", tmp_path / "bundle", "--size", 64)
-    b = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    call("measure", "--data", slices, "--out", out, "--slices", 2, "--views", 12, "--levels", -6, 0, 3, "--start", start, *how)
+    call("export", "--data", slices, "--out", out, "--bundle", out / "bundle", "--size", 64, "--no-free", "--start", start, *export)
+    b = json.loads((out / "bundle" / "bundle.json").read_text())
     assert [i["name"] for i in b["files"]["unet.onnx"]["inputs"]] == ["z", "lognsr", "cond", "flag", "start"]
-    assert b["conditioning"]["start"]["kind"] == "tv"
+    assert b["conditioning"]["start"] == dict(kind=start, encoded=True)
+    return b
+
+
+def test_tv_to_a_bundle(slices, run, pairs, onnx_program, tmp_path):
+    b = to_bundle(slices, run, pairs, onnx_program, tmp_path, "tv", "--arc", 180)
+    assert b["conditioning"]["cond"]["arc_degrees"] == 180 and "restorer" not in b
+
+
+def test_restorer_to_a_bundle(slices, run, onnx_program, some, tmp_path):
+    """The bundle takes over the restorer of another, and ctrecon reconstructs with it."""
+    pairs = make(slices, onnx_program, tmp_path / "pairs", "--method", "pnp-unet", "--model", TINY)
+    b = to_bundle(slices, run, pairs, onnx_program, tmp_path, "pnp-unet", "--restorer", TINY)
+    tiny = json.loads((TINY / "bundle.json").read_text())
+    assert b["conditioning"]["cond"]["arc_degrees"] == min(conditions.ARCS)
+    assert b["restorer"] == tiny["restorer"] and b["files"]["restorer.onnx"] == tiny["files"]["restorer.onnx"]
+    images = [conditions.reconstruct(some, [2.0, 2.0], conditions.usual(2), ["pnp-unet"], f, onnx_program)[0] for f in (TINY, tmp_path / "bundle")]
+    assert np.array_equal(*images)
+    with pytest.raises(SystemExit, match="has no restorer"):
+        del tiny["restorer"]
+        (tmp_path / "bundle.json").write_text(json.dumps(tiny))
+        call("export", "--data", slices, "--out", tmp_path, "--bundle", tmp_path / "other", "--size", 64, "--no-free", "--restorer", tmp_path)
+    assert not (tmp_path / "other").exists()
 
 
 def test_widening_changes_nothing():

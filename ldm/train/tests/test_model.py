@@ -4,7 +4,7 @@ import torch
 import conftest
 import diffusion
 import model
-import rival
+import restorer
 
 
 @pytest.mark.parametrize("size,batch", [(64, 1), (128, 2), (192, 1)])
@@ -73,10 +73,12 @@ def test_fresh_networks_start_at_zero():
     assert not v.detach().any()
 
 
-def test_rival_corrects_its_input():
-    net = conftest.lively(rival.RivalUNet((16, 16, 32)))
-    c = torch.rand(2, 1, 64, 64)
-    assert net(c).shape == c.shape and float((net(c) - c).abs().max()) > 1e-3
+def test_restorer_sees_both_images():
+    net = conftest.lively(restorer.Restorer((16, 16, 32)))
+    c, u = torch.rand(2, 2, 1, 64, 64)
+    x = net(c, u)
+    assert x.shape == u.shape and float((x - u).abs().max()) > 1e-3
+    assert float((net(u, u) - x).abs().max()) > 1e-3 and float((net(c, c) - x).abs().max()) > 1e-3
 
 
 @pytest.mark.parametrize("l", [-12.0, -3.0, 0.0, 4.0])

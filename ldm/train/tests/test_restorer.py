@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 
 import numpy as np
@@ -6,146 +7,203 @@ import onnx
 import pytest
 import torch
 
+import conditions
 import conftest
 import data
 import model
 import onnxfile
-import projector as pr
-import rival
-from conftest import call
+import restorer
+from conftest import TINY, call
 
 SMALL = ["--width", "16", "16", "--factor", "4", "--batch", "2", "--val", "2"]
-
-
-def write_shard(path, slices, views):
-    """A shard as conditions.py writes it; one number of views a slice."""
-    fbp = [data.HU_HALF * next(rival.measured(slices.take([j]), v, 0.01, j))[1].numpy() + data.HU_MID for j, v in enumerate(views)]
-    hu = slices.hu.clamp_min(-1000).numpy()
-    np.savez(path, hu=hu, tv=hu, fbp=np.rint(fbp).astype(np.int16), views=np.array(views))
+FP32 = dict(device_type="cpu", enabled=False)
 
 
 @pytest.fixture(scope="module")
-def shards(slices, tmp_path_factory):
-    """Two shards: 6 slices of 25 views, 3 of 12."""
-    out, s = tmp_path_factory.mktemp("shards"), data.load(slices, "train")
-    write_shard(out / "000.npz", s.take(range(5)), [25, 25, 25, 12, 12])
-    write_shard(out / "001.npz", s.take(range(5, 9)), [25, 25, 25, 12])
+def scans(slices, onnx_program, tmp_path_factory):
+    """Scans whose start is the image of the tiny bundle after a data step."""
+    out = tmp_path_factory.mktemp("scans")
+    call("conditions", "--data", slices, "--out", out, "--slices", 24, "--method", "fbp-unet-dc", "--model", TINY, "--program", onnx_program)
     return out
 
 
-def train(slices, shards, out, *more):
-    call("rival", "train", "--data", slices, "--pairs", shards, "--out", out, *SMALL, *more)
-    return torch.cat([v.flatten() for v in model.load_state(out / "rival.pt").values()])
+def log(out):
+    with open(out / "restorer.csv", newline="") as f:
+        return list(csv.DictReader(f))
 
 
-@pytest.fixture(scope="module")
-def trained(slices, shards, tmp_path_factory):
-    out = tmp_path_factory.mktemp("rival")
-    train(slices, shards, out, "--steps", 2)
-    return out
+def train(slices, scans, program, out, *more):
+    call("restorer", "train", "--data", slices, "--scans", scans, "--out", out, "--program", program, *SMALL, *more)
+    return torch.cat([v.flatten() for v in model.load_state(out / "restorer.pt").values()])
 
 
-def test_two_steps_leave_their_files(trained):
-    with open(trained / "rival.csv", newline="") as f:
-        row = list(csv.DictReader(f))[-1]
-    assert row["step"] == "2" and {"val", "val_db", "train", "train_db", "cpu_minutes"} <= set(row)
-    assert rival.net_of(model.load_state(trained / "rival.pt")).factor == 4
+def test_a_first_and_a_second_training(slices, scans, onnx_program, tmp_path):
+    """The second goes on from the weights of the first, and follows the error of both passes."""
+    first = train(slices, scans, onnx_program, tmp_path / "a", "--steps", 2)
+    row = log(tmp_path / "a")[-1]
+    assert row["step"] == "2" and {"val0", "train0", "cpu_minutes"} <= set(row) and "val1" not in row
+    second = train(slices, scans, onnx_program, tmp_path / "b", "--steps", 1, "--lr", 0, "--init", tmp_path / "a", "--second", 0.5, "--model", TINY)
+    assert torch.equal(first, second) and {"val0", "val1", "train0", "train1"} <= set(log(tmp_path / "b")[-1])
+    assert restorer.net_of(model.load_state(tmp_path / "b" / "restorer.pt")).factor == 4
 
 
-def test_same_seed_same_bits(slices, shards, tmp_path):
-    a, b, c = [train(slices, shards, tmp_path / name, "--steps", 2, "--seed", seed, "--precision", "bf16")
+def test_same_seed_same_bits(slices, scans, program, tmp_path):
+    a, b, c = [train(slices, scans, program, tmp_path / name, "--steps", 2, "--seed", seed, "--precision", "bf16")
                for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
-def test_cpu_minutes_end_a_run(slices, shards, tmp_path):
+def test_cpu_minutes_end_a_run(slices, scans, program, tmp_path):
     """Two sittings: the second goes on from the CPU time of the first."""
     for budget in (0.02, 0.03):
-        train(slices, shards, tmp_path, "--cpu-minutes", budget, "--every", 1000, "--resume")
-    with open(tmp_path / "rival.csv", newline="") as f:
-        first, second = list(csv.DictReader(f))
+        train(slices, scans, program, tmp_path, "--cpu-minutes", budget, "--every", 1000, "--resume")
+    first, second = log(tmp_path)
     assert 0.02 <= float(first["cpu_minutes"]) < 0.03 <= float(second["cpu_minutes"]) < 0.045
     assert int(second["step"]) > int(first["step"]) > 0
 
 
-def test_it_learns(slices, tmp_path):
-    """Six views, where streaks are all: the error halves on training slices and falls on others. An untrained network gives FBP back."""
-    write_shard(tmp_path / "000.npz", data.load(slices, "train"), [6] * 9)
-    train(slices, tmp_path, tmp_path, "--views", 6, "--steps", 100, "--every", 1000, "--lr", 3e-3, "--warmup", 5, "--ema", 0.9, "--batch", 4)
-    with open(tmp_path / "rival.csv", newline="") as f:
-        row = list(csv.DictReader(f))[-1]
+def test_it_learns(slices, scans, program, tmp_path):
+    """It becomes better than FBP, which 25 views of 64 pixels make a good image already, on training slices and on others."""
+    train(slices, scans, program, tmp_path, "--steps", 400, "--every", 1000, "--lr", 3e-3, "--warmup", 5, "--ema", 0.9, "--batch", 4)
 
     class Options:
-        views, sigma = 6, 0.01
+        model = ""
 
-    for split, share in (("train", 0.5), ("val", 0.8)):
-        fbp, _ = rival.Held(data.load(slices, split).spread(2), Options).figures(lambda x: x, dict(device_type="cpu", enabled=False))
-        assert float(row[split]) < share * fbp
-
-
-@pytest.mark.parametrize("blend", [0.0, 1.0])
-def test_batches_are_pairs(shards, blend):
-    """Input and image are of one slice and mirrored alike; blended inputs lie between the image and its FBP."""
-    p = rival.Pairs(shards, 25, torch.Generator().manual_seed(0))
-    assert len(p.hu) == 6
-    hu, fbp = [rival.unit(v.float()) for v in (p.hu, p.fbp)]
-    seen = set()
-    for c, x in zip(*p.draw(40, blend)):
-        (k, flip), = [(k, f) for k in range(6) for f in (False, True) if torch.equal(x[0], hu[k].flip(-1) if f else hu[k])]
-        error = fbp[k].flip(-1) - hu[k].flip(-1) if flip else fbp[k] - hu[k]
-        t = float(((c[0] - x[0]) * error).sum() / error.pow(2).sum())
-        assert torch.allclose(c[0], x[0] + t * error, atol=1e-5)
-        seen.add((round(t, 3) < 1, flip))
-    assert {f for _, f in seen} == {False, True} and {b for b, _ in seen} == {blend > 0}
+    Options.program = program
+    for split in ("train", "val"):
+        fbp, = restorer.Held(data.load(slices, split).spread(2), Options).figures(Identity(), FP32)
+        assert float(log(tmp_path)[-1][split + "0"]) > fbp + 0.7
 
 
-def test_no_slice_of_these_views(shards):
-    with pytest.raises(SystemExit, match="no slice of 99 views"):
-        rival.Pairs(shards, 99, None)
+class Identity(torch.nn.Module):
+    def forward(self, fbp, u):
+        return u
 
 
-def test_an_untrained_network_gives_its_input_back():
-    x = torch.randn(2, 1, 64, 64)
-    assert torch.equal(rival.RivalUNet((16, 32, 32))(x), x)
+def test_passes_of_held_out_slices(slices, onnx_program):
+    """The second pass starts from the image after a data step of the bundle's network."""
+    class Options:
+        model, program = TINY, onnx_program
+
+    s = data.load(slices, "val").spread(2)
+    h = restorer.Held(s, Options)
+    (c, u), (d, v) = h.passes
+    assert c is u and c is d and len(h.figures(Identity(), FP32)) == 2
+    want, = conditions.held_out(s, ["fbp-unet-dc"], TINY, seed=1, program=onnx_program)
+    assert np.allclose(data.to_hu(v[:, 0].numpy()), want, atol=1e-2)
 
 
-def test_streaks_are_not_clipped(slices):
-    s = data.load(slices, "val").take([0])
-    y, fbp = next(rival.measured(s, 12, 0.01, 0))
-    assert y.shape == (12, pr.default_bins(64)) and float(fbp.min()) < -1
+@pytest.mark.parametrize("blend,second", [(0, 0), (1, 0), (0, 1), (0.5, 0.5)])
+def test_batches_belong_together(tmp_path, blend, second):
+    """All of one slice and mirrored alike. The image is FBP, or lies between it and the truth, or is the start."""
+    hu, fbp, start = np.random.default_rng(0).integers(-1500, 1500, (3, 6, 8, 8), dtype=np.int16)
+    np.savez(tmp_path / "000.npz", hu=hu[:2], fbp=fbp[:2], start=start[:2]), np.savez(tmp_path / "001.npz", hu=hu[2:], fbp=fbp[2:], start=start[2:])
+    s = restorer.Scans(tmp_path, second > 0, torch.Generator().manual_seed(0))
+    hu, fbp, start = [restorer.unit(torch.from_numpy(v).float()) for v in (hu, fbp, start)]
+    kinds, flips = [], set()
+    for c, u, x in zip(*s.draw(60, blend, second)):
+        (k, turn), = [(k, t) for k in range(6) for t in (lambda v: v, lambda v: v.flip(-1)) if torch.equal(x[0], t(hu[k]))]
+        flips.add(torch.equal(turn(hu[k]), hu[k]))
+        assert torch.equal(c[0], turn(fbp[k]))
+        error = c - x
+        t = float(((u - x) * error).sum() / error.pow(2).sum())
+        if torch.equal(u[0], turn(start[k])):
+            kinds.append("start")
+        else:
+            assert torch.allclose(u, x + t * error, atol=1e-5) and 0 <= t < 1.001
+            kinds.append("part" if t < 0.999 else "fbp")
+    assert flips == {False, True}
+    want = dict(start=second, part=blend * (1 - second), fbp=(1 - blend) * (1 - second))
+    assert all(kinds.count(k) / 60 == pytest.approx(v, abs=0.15 if 0 < v < 1 else 0.02) for k, v in want.items())
 
 
-class Perfect(torch.nn.Module):
-    """Adds an error of known size to the truth, whatever it is given."""
+def test_an_untrained_network_gives_its_image_back():
+    c, u = torch.randn(2, 2, 1, 64, 64)
+    assert torch.equal(restorer.Restorer((16, 32, 32))(c, u), u)
 
-    def __init__(self, truth, sd):
+
+def test_a_network_of_one_image_is_widened():
+    """The image comes first, so that a network that saw nothing else goes on as it was."""
+    old = conftest.lively(restorer.Restorer((16, 16))).state_dict()
+    old["inp.weight"] = old["inp.weight"][:, :16]
+    new = restorer.Restorer((16, 16))
+    new.load_state_dict(model.widen(old, new))
+    c, d, u = torch.randn(3, 1, 1, 64, 64)
+    assert torch.equal(new(c, u), new(d, u)) and not torch.equal(new(c, u), new(c, d))
+
+
+class Wrong(torch.nn.Module):
+    """The truth and an error, whatever it is given."""
+
+    def __init__(self, slices, error):
         super().__init__()
-        self.out = truth + sd * torch.randn(truth.shape, generator=torch.Generator().manual_seed(5))
+        self.out = (restorer.unit(slices.hu.clamp_min(-1000).float()) + error)[:, None]
 
-    def forward(self, _):
-        return self.out
-
-
-def test_deviations_are_measured(slices):
-    class Options:
-        views, sigma = 25, 0.01
-
-    s = data.load(slices, "train").take([0])
-    net = Perfect(rival.unit(s.hu.clamp_min(-1000).float())[None], 0.1)
-    of_net, of_data = rival.alternate(net, s, Options)
-    assert len(of_net) == len(of_data) == rival.ALTERNATIONS + 1
-    assert of_net[0] == pytest.approx(0.01, rel=0.05) and all(d < 0.9 * n for n, d in zip(of_net, of_data))
+    def forward(self, fbp, u):
+        return self.out[:len(u)]
 
 
-def test_export(slices, trained, tmp_path):
-    """The file is what PyTorch has; the description has what ctrecon asks for."""
-    torch.save(conftest.lively(rival.RivalUNet((16, 16))).state_dict(), tmp_path / "rival.pt")
-    (tmp_path / "rival.csv").write_bytes((trained / "rival.csv").read_bytes())
-    call("rival", "export", "--data", slices, "--out", tmp_path, "--file", tmp_path / "r.onnx", "--slices", 2)
-    d = json.loads((tmp_path / "r.json").read_text())
-    assert (d["schema"], d["height"], d["width"], d["views"]) == ("ctrecon-rival/1", 64, 64, 25)
-    assert 2 <= len(d["r_hu"]) <= rival.ALTERNATIONS + 1 and min(d["r_hu"]) > 0 and d["training"]["step"] == "2"
-    m, net = onnx.load(tmp_path / "r.onnx"), rival.net_of(model.load_state(tmp_path / "rival.pt"))
-    x = torch.randn(1, 1, 64, 64)
-    got = onnxfile.session(m).run(None, {"fbp": x.numpy()})[0]
-    assert np.abs(got - net(x).numpy()).max() < 1e-2 * float(net(x).abs().max())  # weights are in half precision
+@pytest.mark.parametrize("error,least,most", [("white", 0.9, 1.1), ("smooth", 10, 100), ("fine", 0, 0.2)])
+def test_kappa(slices, program, error, least, most):
+    """White noise has 1; what is smooth projects to more, an alternation from pixel to pixel to less."""
+    s = data.load(slices, "train").spread(4)
+    row = torch.arange(64)
+    e = dict(white=torch.randn(s.hu.shape, generator=torch.Generator().manual_seed(5)), smooth=torch.ones(s.hu.shape),
+             fine=((row[:, None] + row) % 2 * 2 - 1.0).expand(s.hu.shape))[error]
+    k, hu = restorer.kappa(Wrong(s, 0.1 * e), s, 25, 0.01, program)
+    assert least < k < most and hu == pytest.approx(150, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def exported(slices, onnx_program, tmp_path_factory):
+    """(run, bundle) of a network with random weights, as the restorer of a copy of the tiny bundle."""
+    out = tmp_path_factory.mktemp("exported")
+    model.save_state(conftest.lively(restorer.Restorer((16, 16))), out / "restorer.pt")
+    (out / "restorer.csv").write_text("step,minutes,val0\n1,0.1,20\n7,0.2,30\n")
+    call("restorer", "export", "--data", slices, "--out", out, "--from-bundle", TINY, "--bundle", out / "b", "--slices", 2, "--views", 12,
+         "--rounds", 3, "--program", onnx_program)
+    return out, out / "b"
+
+
+def test_export_replaces_the_restorer_alone(exported):
+    old, new = [json.loads((f / "bundle.json").read_text()) for f in (TINY, exported[1])]
+    note, f = new.pop("restorer"), new["files"].pop("restorer.onnx")
+    assert note["rounds"] == 3 and note["kappa"] > 0 and note["training"]["step"] == "7"
+    assert note["measured"]["views"] == 12 and note["measured"]["slices"] == 2 and note["measured"]["error_hu"] > 0
+    image = [1, 1, 64, 64]
+    assert f["role"] == "restorer" and [(v["name"], v["shape"]) for v in f["inputs"] + f["outputs"]] == [("fbp", image), ("u", image), ("x", image)]
+    assert hashlib.sha256((exported[1] / "restorer.onnx").read_bytes()).hexdigest() == f["sha256"]
+    assert new.pop("parameters") == dict(restorer=model.parameters(restorer.Restorer((16, 16))))
+    del old["restorer"], old["files"]["restorer.onnx"]
+    assert new == old and all((exported[1] / k).read_bytes() == (TINY / k).read_bytes() for k in old["files"])
+
+
+def test_exported_file_is_the_network(exported):
+    m, net = onnx.load(exported[1] / "restorer.onnx"), restorer.net_of(model.load_state(exported[0] / "restorer.pt"))
+    c, u = torch.randn(2, 1, 1, 64, 64)
+    got, want = onnxfile.session(m).run(None, {"fbp": c.numpy(), "u": u.numpy()})[0], net(c, u).numpy()
+    assert np.abs(got - want).max() < 1e-4 * np.abs(want).max()
+
+
+def test_ctrecon_runs_it(exported, slices, onnx_program):
+    """Its image of FBP is PyTorch's, in HU."""
+    s = data.load(slices, "val").spread(2)
+    fbp, got = conditions.held_out(s, ["fbp-hann", "fbp-unet"], exported[1], program=onnx_program)
+    c = restorer.unit(torch.from_numpy(fbp))[:, None]
+    want = data.to_hu(restorer.net_of(model.load_state(exported[0] / "restorer.pt"))(c, c))[:, 0].numpy()
+    assert np.abs(got - want).max() < 1e-3 * np.abs(want - fbp).max()
+
+
+def test_export_refuses_another_size(exported, tmp_path, slices):
+    d = json.loads((TINY / "bundle.json").read_text())
+    d["image"].update(height=128, width=128), d.update(files={})
+    (tmp_path / "bundle.json").write_text(json.dumps(d))
+    with pytest.raises(SystemExit, match="slices of 64 pixels.* take 128"):
+        call("restorer", "export", "--data", slices, "--out", exported[0], "--from-bundle", tmp_path, "--bundle", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_streaks_are_not_clipped(slices, program):
+    fbp, = conditions.held_out(data.load(slices, "val").take([0]), ["fbp-hann"], jobs=conditions.usual(1, 12), program=program)
+    x = restorer.unit(torch.from_numpy(fbp))
+    assert float(x.min()) < -1 and torch.allclose(data.to_hu(x), torch.from_numpy(fbp), atol=1e-2)
