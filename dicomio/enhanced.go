@@ -68,7 +68,7 @@ func WriteMap(path string, d Derived) error {
 	kind := []string{"DERIVED", "PRIMARY", "VOLUME", "STD_DEVIATION"}
 	b.put(tag.ImageType, kind)
 	b.put(tag.ContentLabel, []string{"STD_DEVIATION"})
-	b.text(tag.ContentDescription, 64, "Standard deviation of samples in HU")
+	b.text(tag.ContentDescription, 64, "Standard deviation of the error in HU")
 	b.put(tag.ContentCreatorName, []string{"ctrecon"})
 	unit := code("[hnsf'U]", "UCUM", "Hounsfield unit")
 	quantity := append(concept("CONTAINS", "CODE", "246205007", "SCT", "Quantity")[1:], must(tag.ConceptCodeSequence, [][]*dicom.Element{code("386136009", "SCT", "Standard deviation")}))

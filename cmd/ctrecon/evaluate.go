@@ -164,6 +164,7 @@ func key(file, method string) string { return file + "," + method }
 // run reconstructs the slices that are not done yet.
 func (e *evaluation) run() (err error) {
 	options, _, err := modelOptions(e.c, e.methods)
+	options.RawSpread = e.c.Bool("coverage")
 	if err != nil {
 		return err
 	}

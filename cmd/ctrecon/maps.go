@@ -13,14 +13,14 @@ import (
 
 // Images that a method gives beside its reconstruction, in HU.
 var mapInfos = []report.MapInfo{
-	{Name: "sd", Label: "spread of samples", Unit: "HU", Scale: "positive", Note: "standard deviation of the samples; where it is large the model guesses"},
+	{Name: "sd", Label: "uncertainty", Unit: "HU", Scale: "positive", Note: "standard deviation of the error, foretold from how far the samples differ; where it is large the model guesses"},
 	{Name: "prior", Label: "added by the model", Unit: "HU", Scale: "signed",
 		Note: "the image minus what the measurement alone determines with less than 100 HU of noise"},
 }
 
 // measures describe the values of keepMaps.
 var measures = []report.Measure{
-	{Name: "sd", Label: "spread in body", Unit: "HU", Better: "lower", Note: "root mean square of the spread of samples"},
+	{Name: "sd", Label: "uncertainty in body", Unit: "HU", Better: "lower", Note: "root mean square of the foretold error"},
 	{Name: "prior", Label: "added in body", Unit: "HU", Note: "root mean square of what the model added to the measurement"},
 	{Name: "data_share", Label: "data share", Note: "part of the variance inside the body that the measurement determines"},
 }
@@ -107,7 +107,7 @@ func (j *job) uncertainty(ctx context.Context) (dicomio.Derived, bool) {
 		d := j.derived(ctx, k)
 		d.Number, d.SD = len(j.methods)+1, true
 		d.Method += " SD"
-		d.Description = "Standard deviation of samples in HU, not an image of the patient. " + d.Description
+		d.Description = "Standard deviation of the error in HU, foretold from samples, not an image of the patient. " + d.Description
 		d.Config = "sd " + d.Config
 		d.Image = func(i int, dst []float32) error {
 			if err := ctx.Err(); err != nil {

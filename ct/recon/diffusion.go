@@ -102,7 +102,7 @@ func (m *diffusion) reconstruct(ctx context.Context, job Slice, p Progress) (Res
 	if r.Prior, err = m.prior(ctx, &coarse, d); err != nil {
 		return Result{}, err
 	}
-	r.SD = m.acc.sd(d.gain)
+	r.SD = m.uncertainty(job.MuWater, d.gain)
 	if coarse.Grid == job.Grid {
 		img := ct.Image{Grid: job.Grid, Pix: make([]float32, job.Grid.Len())}
 		d.toMu(img.Pix, m.acc.mean())
@@ -134,6 +134,20 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 		}
 	}
 	return fbp, warm, nil
+}
+
+// uncertainty is the deviation of the mean's error that the bundle's law foretells
+// from the spread of the samples, in 1/mm; nil for one sample.
+func (m *diffusion) uncertainty(muWater, gain float64) []float32 {
+	sd := m.acc.sd(gain)
+	if m.opt.RawSpread || m.bundle.Error == nil {
+		return sd
+	}
+	hu := 1000 / muWater
+	for i, s := range sd {
+		sd[i] = float32(m.bundle.Error.SD(hu*float64(s), hu*m.dev) / hu)
+	}
+	return sd
 }
 
 // totalVariation is the TV image that a network without a restored start was

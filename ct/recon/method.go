@@ -42,7 +42,7 @@ type Progress func(done, total int, misfit float64)
 // Result is a reconstructed slice.
 type Result struct {
 	Image ct.Image  // mu in 1/mm
-	SD    []float32 // standard deviation of samples in 1/mm, or nil
+	SD    []float32 // standard deviation of the error as samples foretell it, 1/mm, or nil
 	Prior []float32 // the part of Image that the data do not determine, 1/mm, or nil
 	// Deviation is about how far the restorer's first image is from the object, as
 	// its residual tells, in 1/mm; 0 where there is none. Slices that are harder

@@ -18,6 +18,7 @@ type Options struct {
 
 	TVWeight float64 // of the method tv; 0 follows the number of views
 
+	RawSpread     bool // Result.SD is the spread of samples as it is, not the error that it foretells
 	Unconditional bool // the network is told nothing but its noisy latent
 }
 

@@ -162,6 +162,28 @@ func TestRestorerMissing(t *testing.T) {
 	}
 }
 
+// TestUncertainty: what a result says of its error is the bundle's law of the
+// samples' spread and the slice's deviation.
+func TestUncertainty(t *testing.T) {
+	b := *tinyModel(t)
+	job, _ := measured(t, 64, 25, ct.Noise{Sigma: 0.01})
+	o := Options{Model: &b, Samples: 3, Steps: 3}
+	plain := reconstructed(t, "resample", o, job).SD
+	b.Error = &models.ErrorLaw{Spread: 2, Deviation: 0.5, FloorHU: 7}
+	law := reconstructed(t, "resample", o, job)
+	o.RawSpread = true
+	raw := reconstructed(t, "resample", o, job).SD
+	hu := 1000 / job.MuWater
+	for i, s := range raw {
+		if s != plain[i] {
+			t.Fatalf("pixel %d: spread %g with a law, %g without", i, s, plain[i])
+		}
+		if want := b.Error.SD(hu*float64(s), hu*law.Deviation) / hu; math.Abs(float64(law.SD[i])-want) > 1e-6*want {
+			t.Fatalf("pixel %d: %g, want %g", i, law.SD[i], want)
+		}
+	}
+}
+
 // TestRestorerBuiltIn: the built-in network is far better than FBP on an object
 // that it never saw, with few views and with more, and each further step fits the
 // data better.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"strings"
@@ -57,6 +58,7 @@ type Bundle struct {
 		} `json:"start"`
 	} `json:"conditioning"`
 	Restorer *Restoration `json:"restorer"` // nil where there is no such network
+	Error    *ErrorLaw    `json:"error"`    // nil where it was not measured
 	Sampler  struct {
 		Start, End float64
 		Steps      int
@@ -80,6 +82,36 @@ type Bundle struct {
 	SHA256 string `json:"-"`
 
 	root fs.FS
+}
+
+// ErrorLaw is the standard deviation of the error of a mean of samples inside the
+// body: sd^2 = (Spread s)^2 + (Deviation d)^2 + FloorHU^2 with s the deviation of
+// the samples and d that of the restored image as its residual tells it, both in HU.
+// ctrecon evaluate --coverage measures it.
+type ErrorLaw struct {
+	Spread    float64 `json:"spread"`
+	Deviation float64 `json:"deviation"`
+	FloorHU   float64 `json:"floor_hu"`
+}
+
+// SD is the deviation in HU. A nil law takes the spread as it is.
+func (e *ErrorLaw) SD(s, d float64) float64 {
+	if e == nil {
+		return s
+	}
+	return math.Sqrt(e.Spread*e.Spread*s*s + e.Deviation*e.Deviation*d*d + e.FloorHU*e.FloorHU)
+}
+
+func (e *ErrorLaw) check() error {
+	if e == nil {
+		return nil
+	}
+	for _, v := range []float64{e.Spread, e.Deviation, e.FloorHU} {
+		if !(v >= 0 && v < 1e4) {
+			return fmt.Errorf("error: %g is no factor or deviation", v)
+		}
+	}
+	return nil
 }
 
 type errorRows struct {
@@ -166,7 +198,7 @@ func (b *Bundle) check() error {
 	case k == StartRestored && b.Restorer == nil:
 		return fmt.Errorf("conditioning.start.kind %s needs restorer", k)
 	}
-	if err := b.Restorer.check(); err != nil {
+	if err := errors.Join(b.Restorer.check(), b.Error.check()); err != nil {
 		return err
 	}
 	return b.checkTables()

@@ -64,6 +64,20 @@ func TestRestorerFaults(t *testing.T) {
 	}
 }
 
+// TestErrorLaw: 3, 4 and 12 add up to 13; without a law the spread stands for itself.
+func TestErrorLaw(t *testing.T) {
+	law := &ErrorLaw{Spread: 1.5, Deviation: 0.2, FloorHU: 12}
+	if got := law.SD(2, 20); math.Abs(got-13) > 1e-12 {
+		t.Errorf("law gives %g", got)
+	}
+	if got := (*ErrorLaw)(nil).SD(2, 20); got != 2 {
+		t.Errorf("no law gives %g", got)
+	}
+	if err := (&ErrorLaw{Spread: -1}).check(); err == nil {
+		t.Error("a negative factor is taken")
+	}
+}
+
 // TestStartOfSamples: a bundle whose samples start from the restorer's image needs
 // no TV, and one that names an unknown start is refused.
 func TestStartOfSamples(t *testing.T) {
