@@ -4,7 +4,7 @@
 # The first call starts training in a session of its own (setsid), so that it outlives the call; each call waits SECONDS (default 540)
 # or until all is done, then packs what there is into COLLECT as pieces below 16 MiB. Call it again until it says "done". DATA is a folder
 # in our format that travels with the tree, in an ignored folder. At home: cat COLLECT/run.tar.* | tar -xf - -C RUN
-# On a fresh machine, put ae.pt and ae.done back into RUN and training goes on with the UNet.
+# On a fresh machine, put what was packed back into RUN and training goes on with the next network.
 set -eu
 data=$1 run=$2 collect=$3 seconds=${4:-540} minutes=${5:-26}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,8 +21,8 @@ while [ ! -e "$run/done" ] && alive && [ "$waited" -lt "$seconds" ]; do
 done
 tail -n 12 "$run/log.txt"
 rm -f "$collect"/run.tar.*
-# the rival and snapshots stay behind: FILES="rival.pt" fetches others
-(cd "$run" && ls ${FILES:-ae.pt ae.done unet.pt *.csv *.png tables.json log.txt} 2>/dev/null) |
+# snapshots and pairs stay behind: FILES="unet-075.pt" fetches others; restored/ is what export.py --restorer needs of that bundle
+(cd "$run" && ls ${FILES:-ae.pt ae.done unet.pt restorer.pt restorer.done restored/bundle.json restored/restorer.onnx *.csv *.png tables.json log.txt} 2>/dev/null) |
   tar -cf - -C "$run" -T - | split -b 15m -d - "$collect/run.tar."
 if [ -e "$run/done" ]; then
   echo done

@@ -3,8 +3,8 @@
     python sample.py --data ctdata --out run --slices 12 --samples 4
     python sample.py --data ctdata --out run --slices 12 --samples 2 --choose run/unet-050.pt run/unet-075.pt run/unet-100.pt
 
---choose copies the checkpoint with the best mean PSNR of the K-mean to <out>/unet.pt. The sampler: warm start from TV, levels
-uniform in log noise-to-signal ratio, regularised least squares in pixel space with the measured error variance of the
+--choose copies the checkpoint with the best mean PSNR of the K-mean to <out>/unet.pt. The sampler: warm start from TV or, with
+--restorer FOLDER --model BUNDLE, from the image of <folder>/restorer.pt (as ct/recon/restore.go makes it), levels uniform in log noise-to-signal ratio, regularised least squares in pixel space with the measured error variance of the
 decoded estimate, differential encoding, fresh noise, a last pixel step. The Go engine has the full one.
 """
 import argparse
@@ -19,11 +19,16 @@ import scipy.ndimage as nd
 import torch
 
 import classical
+import conditions
 import data
 import diffusion
 import measure
 import model
 import projector as pr
+import restorer
+
+MODEL_ERROR = 0.004       # nepers, of pixels against the measured object: that of ct/recon
+LEAST, MOST = 5.0, 500.0  # HU, of the deviation of the restorer's image
 
 
 def ssim(a, b):
@@ -68,8 +73,22 @@ def resample(prior, problem, start, cond, levels, r2, rz2, rng, flag=1.0, eta=1.
     return problem.solve(prior.decode(zy)[0, 0].numpy(), r2[-1], 60, 1e-3)
 
 
+def restored(net, fbp, problem, kappa, rounds):
+    """The image of ct/recon/restore.go from fbp [n,n] (not clipped): u = net(fbp, u), then least squares about it. problem has noise
+    and model error; the deviation of u is estimated from its misfit, kappa times that of white noise as large."""
+    white = float(problem.k) ** 2 * float(np.sum(problem.a.data.astype(np.float64) ** 2)) / problem.a.shape[0]
+    t = lambda v: torch.from_numpy(np.ascontiguousarray(v, np.float32))[None, None]
+    u = fbp
+    for k in range(max(1, rounds)):
+        u = net(t(fbp), t(u))[0, 0].numpy()
+        if rounds:
+            r2 = np.clip((problem.chi2(u) - 1) / (kappa * white), (LEAST / data.HU_HALF) ** 2, (MOST / data.HU_HALF) ** 2)
+            u = problem.solve(u, r2, 100, 1e-3)
+    return u
+
+
 class Case:
-    """A measured slice with everything that does not depend on the network: truth u, FBP, TV, condition."""
+    """A measured slice with everything that does not depend on the prior: truth u, FBP, condition, start (TV or the restorer's image)."""
 
     def __init__(self, slices, i, a):
         hu, px = slices.hu[i].numpy().astype(np.float32), float(slices.pixel[i])
@@ -79,25 +98,31 @@ class Case:
         self.problem = classical.Problem(pr.strip_matrix(hu.shape[0], a.views), y, px, a.sigma)
         self.cond = pr.fbp_condition(y, px, hu.shape[0])
         self.fbp = self.cond[0, 0].numpy()
-        start = time.time()
-        self.tv = self.problem.tv(self.fbp, a.lam, a.tv_iters)
-        self.tv_seconds = time.time() - start
+        begin = time.time()
+        if a.restorer:
+            noisy = classical.Problem(self.problem.a, y, px, float(np.hypot(a.sigma, MODEL_ERROR)))
+            fbp = pr.mu_to_hu(pr.fbp(torch.from_numpy(y)[None], pr.view_angles(a.views), torch.tensor([px]), hu.shape[0]))[0]
+            self.start = restored(a.net, restorer.unit(fbp).numpy(), noisy, a.kappa, a.rounds)
+        else:
+            self.start = self.problem.tv(self.fbp, a.lam, a.tv_iters)
+        self.seconds = time.time() - begin
 
 
 def reconstruct(prior, case, a, levels, r2, rz2):
-    """A row of results for one slice: the mean of K samples beside FBP and TV."""
+    """A row of results for one slice: the mean of K samples beside FBP and the start."""
     start, xs = time.time(), []
     for k in range(a.samples):
         rng = np.random.default_rng([a.seed, case.index, 2, k])
-        xs.append(resample(prior, case.problem, case.tv, case.cond, levels, r2, rz2, rng, a.flag, a.eta, a.perturb))
+        xs.append(resample(prior, case.problem, case.start, case.cond, levels, r2, rz2, rng, a.flag, a.eta, a.perturb))
     seconds = (time.time() - start) / a.samples
-    images = dict(fbp=case.fbp, tv=case.tv, single=xs[0], mean=np.mean(xs, 0))
+    name = "pnp" if a.restorer else "tv"
+    images = {"fbp": case.fbp, name: case.start, "single": xs[0], "mean": np.mean(xs, 0)}
     row = dict(site=case.site, patient=case.patient)
     row.update({f"{k}_db": psnr(v, case.u) for k, v in images.items()})
     row.update({f"{k}_ssim": ssim(v, case.u) for k, v in images.items()})
     x = torch.from_numpy(case.u)[None, None]
     row["ae_db"] = psnr(prior.decode(prior.encode(x))[0, 0].numpy(), case.u)
-    return row | dict(chi2_single=case.problem.chi2(xs[0]), chi2_tv=case.problem.chi2(case.tv), s_tv=case.tv_seconds, s_sample=seconds)
+    return row | {"chi2_single": case.problem.chi2(xs[0]), f"chi2_{name}": case.problem.chi2(case.start), f"s_{name}": case.seconds, "s_sample": seconds}
 
 
 def summary(rows):
@@ -130,7 +155,8 @@ def tables_for(prior, a, held):
     path = pathlib.Path(a.out) / "tables.json"
     if path.exists() and not a.choose:
         return json.loads(path.read_text())
-    return measure.measure(prior, held, a.views, a.sigma, a.seed + 1, [-8.0, -5.0, -3.0, -1.0, 1.0, 3.0])
+    return measure.measure(prior, held, a.views, a.sigma, a.seed + 1, [-8.0, -5.0, -3.0, -1.0, 1.0, 3.0],
+                           "pnp-unet" if a.restorer else "tv", a.model, a.program)
 
 
 def choose(a, cases, held):
@@ -160,12 +186,30 @@ def options():
     p.add_argument("--flag", type=float, choices=[0.0, 1.0], default=1.0), p.add_argument("--eta", type=float, default=1.0)
     p.add_argument("--perturb", type=float, default=1.0), p.add_argument("--scale", type=float, default=1.0, help="factor on r2")
     p.add_argument("--lam", type=float, default=1.0, help="weight of TV"), p.add_argument("--tv-iters", type=int, default=300)
+    p.add_argument("--restorer", default="", help="folder with restorer.pt, whose image is the start instead of TV")
+    p.add_argument("--model", default="", help="bundle with it: kappa and rounds, and the conditions of --choose")
+    p.add_argument("--kappa", type=float), p.add_argument("--rounds", type=int)
+    p.add_argument("--program", default=str(conditions.PROGRAM))
     p.add_argument("--choose", nargs="*", default=[], metavar="CHECKPOINT")
     return p
 
 
+def add_restorer(a):
+    """Loads the network, and takes kappa and rounds from the bundle where they are not given."""
+    path = pathlib.Path(a.model) / "bundle.json"
+    known = json.loads(path.read_text()).get("restorer", {}) if a.model else {}
+    for name in ("kappa", "rounds"):
+        if getattr(a, name) is None:
+            if name not in known:
+                raise SystemExit(f"--restorer: give --{name}, or --model with a bundle that has a restorer")
+            setattr(a, name, known[name])
+    a.net = restorer.net_of(model.load_state(pathlib.Path(a.restorer) / "restorer.pt"))
+
+
 def main():
     a = options().parse_args()
+    if a.restorer:
+        add_restorer(a)
     val = data.load(a.data, "val")
     spread = val.spread(a.slices)
     chosen = {r["file"] for r in spread.rows}
