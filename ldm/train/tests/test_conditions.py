@@ -37,17 +37,20 @@ def test_pairs_belong_together(pairs):
 def test_scans_are_those_of_the_pairs(slices, program, pairs, tmp_path):
     """The same seed measures the same slices in the same way, whatever is reconstructed."""
     scans = make(slices, program, tmp_path)
-    for a, b in zip(*[conditions.read(f, "hu", "fbp", "views", "arc", "first", "sigma") for f in (scans, pairs)]):
+    for a, b in zip(*[conditions.read(f, "hu", "fbp", "views", "first", "arc", "bins", "sigma", "photons") for f in (scans, pairs)]):
         assert np.array_equal(a, b)
     with pytest.raises(SystemExit, match="no start in it"):
         conditions.read(scans, "hu", "start")
 
 
 def test_jobs_are_drawn_widely():
-    jobs = conditions.draw(6000, 25, 0.01, np.random.default_rng(0))
-    views, first, arc, sigma, seeds = map(np.array, zip(*jobs))
+    jobs = conditions.draw(6000, 25, 0.01, 64, np.random.default_rng(0))
+    views, first, arc, bins, sigma, photons, seeds = map(np.array, zip(*jobs))
     assert np.mean(views == 25) == pytest.approx(0.6, abs=0.03) and set(views) == {25, *conditions.VIEW_COUNTS}
-    assert np.mean(sigma == 0.01) == pytest.approx(0.6, abs=0.03) and 0.001 < sigma.min() < 0.002 and 0.03 < sigma.max() < 0.05
+    counts, gauss = photons > 0, sigma[sigma > 0]
+    assert np.mean(counts) == pytest.approx(0.1, abs=0.02) and set(photons) == {0, *conditions.PHOTONS} and np.array_equal(counts, sigma == 0)
+    assert np.mean(gauss == 0.01) == pytest.approx(0.6, abs=0.03) and 0.001 < gauss.min() < 0.002 and 0.03 < gauss.max() < 0.05
+    assert np.mean(bins > 0) == pytest.approx(1 / 12, abs=0.02) and set(bins) == {0, *(round(1.43 * 64 * f) for f in conditions.NARROW)}
     short = arc < 180
     assert np.mean(short) == pytest.approx(1 / 6, abs=0.02) and set(arc) == {180, *conditions.ARCS} and set(first[short]) == {0, 45, 90, 135}
     whole = first[~short] * views[~short]  # none or half a step
@@ -56,7 +59,7 @@ def test_jobs_are_drawn_widely():
 
 
 def test_jobs_of_held_out_slices():
-    assert conditions.usual(2, 12, 0.02, 3) == [(12, 0.0, 180.0, 0.02, 300009), (12, 0.0, 180.0, 0.02, 300010)]
+    assert conditions.usual(2, 12, 0.02, 3) == [(12, 0.0, 180.0, 0, 0.02, 0.0, 300009), (12, 0.0, 180.0, 0, 0.02, 0.0, 300010)]
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def some(slices):
 
 def test_seeds_and_workers(some, program):
     def get(seeds, workers):
-        jobs = [(v, 0.0, 180.0, s, k) for v, s, k in zip((12, 25), (0.01, 0.02), seeds)]
+        jobs = [(v, 0.0, 180.0, 0, s, 0.0, k) for v, s, k in zip((12, 25), (0.01, 0.02), seeds)]
         return conditions.reconstruct(some, [2.0, 2.0], jobs, program=program, workers=workers)[0]
 
     assert np.array_equal(get([1, 2], 1), get([1, 2], 2)) and not np.array_equal(get([1, 2], 1), get([1, 3], 1))
@@ -74,11 +77,21 @@ def test_seeds_and_workers(some, program):
 
 def test_first_angle_and_arc(some, program):
     """A short arc from 90 degrees on sees of a slice what one from 0 on sees of the slice turned by as much: less than a whole one."""
-    fbp = lambda hu, *at: conditions.reconstruct(hu, [2.0, 2.0], [(30, *at, 1e-4, 1)] * 2, program=program)[0]
+    fbp = lambda hu, *at: conditions.reconstruct(hu, [2.0, 2.0], [(30, *at, 0, 1e-4, 0.0, 1)] * 2, program=program)[0]
     turned = np.rot90(fbp(np.rot90(some, -1, (1, 2)), 0.0, 60.0), 1, (1, 2))
     at0, at90 = fbp(some, 0.0, 60.0), fbp(some, 90.0, 60.0)
     assert rms(at90, turned) < 0.05 * rms(at90, at0)
     assert min(rms(at0, some), rms(at90, some)) > 2 * rms(fbp(some, 0.0, 180.0), some)
+
+
+def test_narrow_detectors_and_photons(some, program):
+    """Bins beside a narrow detector are missed, all but in the middle; fewer photons make more noise, none of them the same."""
+    fbp = lambda bins, sigma, photons: conditions.reconstruct(some, [2.0, 2.0], [(60, 0.0, 180.0, bins, sigma, photons, 1)] * 2, program=program)[0]
+    clean, narrow, poor, rich = fbp(0, 1e-4, 0.0), fbp(46, 1e-4, 0.0), fbp(0, 0.0, 1e4), fbp(0, 0.0, 1e6)
+    middle = (slice(None), slice(26, 38), slice(26, 38))
+    edges = lambda v: np.diff(v[middle], axis=1)
+    assert rms(narrow, clean) > 100 and rms(edges(narrow), edges(clean)) < 0.2 * rms(edges(clean), 0 * edges(clean))
+    assert rms(poor, clean) > 5 * rms(rich, clean) > 0
 
 
 def test_networks_of_a_bundle(some, onnx_program):
