@@ -67,7 +67,7 @@ func defaultMethods(c *cli.Context) (methods []string, note string, err error) {
 }
 
 // methodList reads --method. FBP comes first: it is the baseline of every
-// comparison. more are methods that are possible beside those of everybody.
+// comparison.
 func methodList(s string) ([]string, error) {
 	list, known := []string{"fbp"}, recon.Names()
 	for _, m := range strings.Split(s, ",") {

@@ -185,18 +185,14 @@ func unlikeTraining(b *models.Bundle, g ct.Geometry) (out []string) {
 	switch n := g.Views(); {
 	case most > 0 && (n < fewest || n > most):
 		out = append(out, fmt.Sprintf("%d views: the model was trained on %d to %d", n, fewest, most))
-	case n >= manyViews:
-		out = append(out, fmt.Sprintf("%d views: between 50 and 100 TV becomes as good as the model, prefer it", n))
+	case b.TVFrom() > 0 && n >= b.TVFrom():
+		out = append(out, fmt.Sprintf("%d views: from about %d TV is as good as the model, prefer it", n, b.TVFrom()))
 	}
 	if a := g.Arc(); arc > 0 && a < arcMargin*arc {
 		out = append(out, fmt.Sprintf("an arc of %.0f degrees: the model was trained on %.0f and gains little over TV on less", a, arc))
 	}
 	return out
 }
-
-// manyViews is about where TV, in the mean, is as near to the truth as a model of
-// the size of ours (docs/results.md: + 1.3 dB at 50 views, - .3 dB at 100).
-const manyViews = 75
 
 // arcMargin is the share of the training's arc below which a warning is given.
 const arcMargin = 0.9

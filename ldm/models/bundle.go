@@ -50,6 +50,7 @@ type Bundle struct {
 			MuWater float64 `json:"mu_water_per_mm"`
 			Views   []int   `json:"views"` // fewest and most in training
 			Arc     float64 `json:"arc_degrees"`
+			TVFrom  int     `json:"tv_from_views"` // with so many TV is about as good; 0 where it was not compared
 		} `json:"cond"`
 		Start *struct {
 			Kind       string  `json:"kind"`
@@ -314,6 +315,15 @@ func (b *Bundle) TrainedOn() (fewest, most int, arc float64) {
 		fewest, most = c.Views[0], c.Views[1]
 	}
 	return fewest, most, c.Arc
+}
+
+// TVFrom is the number of views from which TV is about as good as the model; 0 where
+// the bundle does not say.
+func (b *Bundle) TVFrom() int {
+	if !b.Conditioned() {
+		return 0
+	}
+	return b.Conditioning.Cond.TVFrom
 }
 
 // Floor is the mean square of the projected error that is left at the lowest

@@ -40,12 +40,13 @@ def networks(prior):
     return bundle.Networks(Encode(ae), Decode(ae), unet, ae.shift.shape[1], 4, model.MULTIPLE, unet.cond, unet.start, KEEP)
 
 
-def conditioning(nets, start, arc):
-    """How the inputs beside z and lognsr are made; None where there are none. start: the method of the start; arc: the shortest in training."""
+def conditioning(nets, start, arc, tv_from):
+    """How the inputs beside z and lognsr are made; None where there are none. start: the method of the start; arc: the shortest in training;
+    tv_from: the number of views from which TV is about as good, 0 where it was not compared."""
     if not nets.cond:
         return None
     return dict(
-        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 100 if nets.start else 60], arc_degrees=arc,
+        cond=dict(kind="fbp", filter="ramp", window="hann", cutoff=1.0, views=[12, 100 if nets.start else 60], arc_degrees=arc, **({"tv_from_views": tv_from} if tv_from else {}),
                   normalisation="clamp((HU - hu_mid) / hu_half, -1, 1)", mu_water_per_mm=0.0195),
         **(dict(start=dict(kind=start, encoded=True)) if nets.start else {}),
         flag={"1": "cond is given", "0": "no condition: the unconditional prior; cond is ignored"})
@@ -59,7 +60,7 @@ def describe(prior, nets, a, files):
         image=bundle.image_entry(nets, a.size, a.batch), pixel_mm=pixel,
         latent=bundle.latent_entry(nets, a.size, prior.ae.shift, prior.ae.scale), prediction="v",
         schedule=dict(variable="lognsr", min=-diffusion.LIMIT, max=diffusion.LIMIT, training="cosine"),
-        conditioning=conditioning(nets, a.start, a.arc), sampler=dict(start=2.0, end=-7.0, steps=20, eta=1.0, perturb=1.0),
+        conditioning=conditioning(nets, a.start, a.arc, a.tv_from), sampler=dict(start=2.0, end=-7.0, steps=20, eta=1.0, perturb=1.0),
         tables=json.loads(pathlib.Path(a.tables or f"{a.out}/tables.json").read_text()), training=dict(training, **note),
         parameters=dict(encoder=model.parameters(prior.ae.encoder), decoder=model.parameters(prior.ae.decoder), unet=model.parameters(prior.unet)),
         attribution=attribution, files=files)
@@ -85,6 +86,7 @@ def main():
     p.add_argument("--restorer", default="", help="bundle whose restorer is taken over")
     p.add_argument("--start", choices=["pnp-unet", "tv"], default="pnp-unet", help="method that made the start of the pairs")
     p.add_argument("--arc", type=float, default=60, help="shortest arc of the pairs, degrees")
+    p.add_argument("--tv-from", type=int, default=0, help="number of views from which TV is about as good")
     bundle.add_options(p, "ct256")
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out)
