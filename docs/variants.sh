@@ -7,7 +7,7 @@ row() { # NAME FLAGS...
   name=$1
   shift
   case $name in ${VARIANT:-*}) ;; *) return ;; esac
-  ./ctrecon evaluate --quiet --limit "$n" --method "${METHODS:-tv,resample}" "$@" "$data" |
+  ./ctrecon evaluate --quiet --limit "$n" --method "${METHODS:-tv,pnp-unet,resample}" "$@" "$data" |
     awk -F'|' -v name="$name" '$3 + 0 && $2 !~ /all/ { gsub(/ ± [0-9.]+/, ""); printf "| %s |%s|%s|%s|%s|%s|%s|%s|\n", name, $2, $4, $5, $6, $7, $8, $9 }'
 }
 echo '| measured | site | method | PSNR dB | SSIM | HU RMSE in body | chi2 | s |'

@@ -69,6 +69,34 @@ func withoutTimes(table string) string {
 	return strings.Join(out, "\n")
 }
 
+// TestLimitKeepsNoise: a slice among fewer has the scores that it has among all.
+func TestLimitKeepsNoise(t *testing.T) {
+	dir := writeSet(t)
+	rows := func(args ...string) map[string]string {
+		file := filepath.Join(t.TempDir(), "s.csv")
+		evaluated(t, exitOK, append(args, "--method", "fbp", "--csv", file, dir)...)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for _, l := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
+			f := strings.Split(l, ",")
+			out[f[0]+" "+f[2]] = strings.Join(f[3:len(f)-1], ",") // without the seconds
+		}
+		return out
+	}
+	all, few := rows(), rows("--limit", "2")
+	if len(all) != 6 || len(few) != 4 {
+		t.Fatalf("%d and %d rows", len(all), len(few))
+	}
+	for k, v := range few {
+		if all[k] != v {
+			t.Errorf("%s: %s among two, %s among all", k, v, all[k])
+		}
+	}
+}
+
 // TestResume: a run that was cut in the middle of a row goes on, and its table is
 // that of one run.
 func TestResume(t *testing.T) {
