@@ -204,6 +204,9 @@ func TestRestorerBuiltIn(t *testing.T) {
 				t.Errorf("%s, %d views: chi-square %.3g, before %.3g", name, views, r.Chi2, chi)
 			}
 			chi = r.Chi2
+			if views == 25 && !slices.Equal(reconstructed(t, name, Options{Threads: 2}, job).Image.Pix, r.Image.Pix) {
+				t.Errorf("%s: other bits on two threads", name)
+			}
 		}
 	}
 }
