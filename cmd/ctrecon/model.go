@@ -23,7 +23,7 @@ func modelFlags() []cli.Flag {
 		&cli.StringFlag{Name: "model", Usage: "bundle, a folder or ZIP, at `PATH` (default: the built-in one)", Category: catModel},
 		&cli.StringFlag{Name: "device", Usage: "`auto`, cpu, cuda or cuda:N", Value: "auto", Category: catModel},
 		&cli.IntFlag{Name: "samples", Usage: "average `K` samples (default: 8)", Category: catModel},
-		&cli.IntFlag{Name: "steps", Usage: "`N` noise levels of a sample (default: 20; 1000 for resample-paper and latent-dps)", Category: catModel},
+		&cli.IntFlag{Name: "steps", Usage: "`N` noise levels of a sample (default: the bundle's, 10; 1000 for resample-paper and latent-dps)", Category: catModel},
 		&cli.StringFlag{Name: "compat", Usage: "resample-paper exactly as the `paper` says or as its released code does (default: the paper with its errors corrected)", Category: catModel},
 		&cli.StringSliceFlag{Name: "set", Usage: "option of resample, latent-dps or psld, `NAME=VALUE` (r2-scale, start, end, eta, perturb, dps-zeta ...), for ablations", Category: catModel},
 		&cli.BoolFlag{Name: "unconditional", Usage: "the network is told nothing but its noisy latent", Category: catModel},

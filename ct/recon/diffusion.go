@@ -120,7 +120,7 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 	d.toUnit(fbp, fbp)
 	if m.start != nil {
 		var r2 float64
-		r2, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds)
+		r2, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds, nil)
 		m.dev = math.Sqrt(r2) * d.gain
 	} else {
 		err = m.totalVariation(ctx, warm, job, d)

@@ -227,8 +227,8 @@ func TestDiffusionStops(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var at time.Time
-		_, err = m.Reconstruct(ctx, job, func(done, _ int, _ float64) {
-			if done >= 3 && at.IsZero() {
+		_, err = m.Reconstruct(ctx, job, func(done, all int, _ float64) {
+			if done >= min(3, all-1) && at.IsZero() {
 				at = time.Now()
 				cancel()
 			}

@@ -49,9 +49,15 @@ func openRestorer(b *models.Bundle, o onnx.Options) (*restorer, error) {
 
 // restore writes the image after so many rounds to u, all in units of the model
 // and not clipped, and returns r^2. rounds 0 is the network alone.
-func (m *restorer) restore(ctx context.Context, u, fbp []float32, d *linearData, rounds int) (r2 float64, err error) {
+func (m *restorer) restore(ctx context.Context, u, fbp []float32, d *linearData, rounds int, p Progress) (r2 float64, err error) {
 	copy(u, fbp)
 	for k := 0; k == 0 || k < rounds; k++ {
+		if p != nil {
+			p(k, max(1, rounds), math.NaN())
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		if err := m.net.Run(ctx, u, fbp); err != nil {
 			return 0, modelErr(err)
 		}
@@ -111,7 +117,7 @@ func (m *restored) open() (err error) {
 	return err
 }
 
-func (m *restored) Reconstruct(ctx context.Context, job Slice, _ Progress) (Result, error) {
+func (m *restored) Reconstruct(ctx context.Context, job Slice, p Progress) (Result, error) {
 	start := time.Now()
 	coarse, err := m.ready(&job)
 	if err != nil {
@@ -122,7 +128,7 @@ func (m *restored) Reconstruct(ctx context.Context, job Slice, _ Progress) (Resu
 	img := ct.NewImage(coarse.Grid)
 	m.f.reconstruct(img.Pix, coarse.Sino)
 	d.toUnit(m.r.u, img.Pix)
-	r2, err := m.r.restore(ctx, img.Pix, m.r.u, d, m.rounds)
+	r2, err := m.r.restore(ctx, img.Pix, m.r.u, d, m.rounds, p)
 	if err != nil {
 		return Result{}, err
 	}

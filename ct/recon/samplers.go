@@ -42,6 +42,9 @@ func (m *diffusion) makeSampler(o onnx.Options) (lane, error) {
 		return lane{s: &ldm.PnP{Model: n, Opt: opt}}, nil
 	}
 	opt := ldm.DefaultOptions()
+	if b := m.bundle.Sampler; b.Steps > 0 {
+		opt.Start, opt.End, opt.Steps, opt.Eta, opt.Perturb = b.Start, b.End, b.Steps, b.Eta, b.Perturb
+	}
 	if err := Tune(&opt, m.opt.Set); err != nil {
 		return lane{}, err
 	}

@@ -199,6 +199,9 @@ func (b *Bundle) check() error {
 	case k == StartRestored && b.Restorer == nil:
 		return fmt.Errorf("conditioning.start.kind %s needs restorer", k)
 	}
+	if s := b.Sampler; s.Steps < 0 || s.Steps > 1000 || s.Steps > 0 && !(s.Start > s.End && s.Eta >= 0 && s.Eta <= 1 && s.Perturb >= 0 && s.Perturb < 100) {
+		return fmt.Errorf("sampler: %+v: up to 1000 steps from a higher to a lower level, eta from 0 to 1 are possible", s)
+	}
 	if err := errors.Join(b.Restorer.check(), b.Error.check()); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ func TestRestorerFaults(t *testing.T) {
 	}
 	for _, c := range []struct{ from, to, want string }{
 		{`"rounds": 2`, `"rounds": 0`, "restorer.rounds 0"}, {`"kappa": 1.0`, `"kappa": -1`, "restorer.kappa -1"},
+		{`"steps": 20`, `"steps": 2000`, "sampler: "}, {`"end": -7.0`, `"end": 3.0`, "sampler: "},
 		{`"role": "restorer"`, `"role": "other"`, "no file has the role restorer"},
 	} {
 		dir := t.TempDir()

@@ -52,6 +52,12 @@ def conditioning(nets, start, arc, tv_from):
         flag={"1": "cond is given", "0": "no condition: the unconditional prior; cond is ignored"})
 
 
+def sampler(nets, start):
+    """Defaults: a start near the image saves half of the way (docs/results.md)."""
+    near = nets.start and start == "pnp-unet"
+    return dict(start=-1.0 if near else 2.0, end=-7.0, steps=10 if near else 20, eta=1.0, perturb=1.0)
+
+
 def describe(prior, nets, a, files):
     training, pixel, attribution = bundle.summary(a.data)
     note = json.loads(pathlib.Path(a.notes).read_text()) if a.notes else {}
@@ -60,7 +66,7 @@ def describe(prior, nets, a, files):
         image=bundle.image_entry(nets, a.size, a.batch), pixel_mm=pixel,
         latent=bundle.latent_entry(nets, a.size, prior.ae.shift, prior.ae.scale), prediction="v",
         schedule=dict(variable="lognsr", min=-diffusion.LIMIT, max=diffusion.LIMIT, training="cosine"),
-        conditioning=conditioning(nets, a.start, a.arc, a.tv_from), sampler=dict(start=2.0, end=-7.0, steps=20, eta=1.0, perturb=1.0),
+        conditioning=conditioning(nets, a.start, a.arc, a.tv_from), sampler=sampler(nets, a.start),
         tables=json.loads(pathlib.Path(a.tables or f"{a.out}/tables.json").read_text()), training=dict(training, **note),
         parameters=dict(encoder=model.parameters(prior.ae.encoder), decoder=model.parameters(prior.ae.decoder), unet=model.parameters(prior.unet)),
         attribution=attribution, files=files)
@@ -87,6 +93,7 @@ def main():
     p.add_argument("--start", choices=["pnp-unet", "tv"], default="pnp-unet", help="method that made the start of the pairs")
     p.add_argument("--arc", type=float, default=60, help="shortest arc of the pairs, degrees")
     p.add_argument("--tv-from", type=int, default=0, help="number of views from which TV is about as good")
+    p.add_argument("--error", type=float, nargs=3, metavar=("SPREAD", "DEVIATION", "FLOOR_HU"), help="law of the error that ctrecon evaluate --coverage fitted")
     bundle.add_options(p, "ct256")
     a = p.parse_args()
     prior = diffusion.Prior.load(a.out)
@@ -98,6 +105,8 @@ def main():
     d = describe(prior, nets, a, files)
     if a.restorer:
         take_restorer(pathlib.Path(a.restorer), folder, d)
+    if a.error:
+        d["error"] = dict(zip(("spread", "deviation", "floor_hu"), a.error))
     bundle.publish(folder, a.bundle, d)
 
 
