@@ -104,7 +104,8 @@ def save_compvis(unet, state, path):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    train.add_loop_options(p)
+    loop.add_options(p)
+    p.set_defaults(simulate=0)
     p.set_defaults(lr=1e-5, constant_lr=True, minutes=30)
     p.add_argument("--from-bundle", default=""), p.add_argument("--from-run", default=""), p.add_argument("--ae", action="store_true")
     p.add_argument("--compvis", default=""), p.add_argument("--config", default=""), p.add_argument("--trust", action="store_true")

@@ -7,6 +7,7 @@ import time
 
 import torch
 
+import conditions
 import data
 import model
 import plot
@@ -22,6 +23,7 @@ class Run:
     def __init__(self, a, stage):
         self.a, self.stage = a, stage
         self.dev = torch.device("cuda" if torch.cuda.is_available() and a.device != "cpu" else "cpu")
+        torch.backends.cudnn.benchmark = True
         self.out = pathlib.Path(a.out)
         self.out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(a.seed)
@@ -138,3 +140,34 @@ class Run:
         torch.save(dict(net=net.state_dict(), ema=ema.state_dict(), opt=opt.state_dict(), generator=self.g.get_state(),
                         step=step, spent=spent), tmp)
         tmp.rename(self.out / f"{self.stage}.state")
+
+
+def add_options(p):
+    """Options of every stage and of finetune.py."""
+    p.add_argument("--data", required=True), p.add_argument("--out", default="run")
+    p.add_argument("--minutes", type=float, default=8, help="wall clock over all sittings")
+    p.add_argument("--steps", type=int, default=0, help="budget in steps instead: repeatable to the bit")
+    p.add_argument("--batch", type=int, default=32), p.add_argument("--crop", type=int, default=0, help="train ae on crops")
+    p.add_argument("--lr", type=float, default=4e-4), p.add_argument("--warmup", type=int, default=200)
+    p.add_argument("--constant-lr", action="store_true"), p.add_argument("--weight-decay", type=float, default=1e-2)
+    p.add_argument("--ema", type=float, default=0.999), p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--val", type=int, default=24), p.add_argument("--every", type=float, default=60, help="seconds between log lines")
+    p.add_argument("--keep", type=int, default=0, help="snapshots over the budget, for sample.py --choose")
+    p.add_argument("--device", default="auto"), p.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    p.add_argument("--eager", action="store_true", help="no torch.compile"), p.add_argument("--resume", action="store_true")
+    p.add_argument("--init", default="", help="folder with <stage>.pt to start from")
+    p.add_argument("--pairs", default="", help="folder of conditions.py: the UNet is conditioned on their start too")
+    p.add_argument("--method", default="pnp-unet", help="that made the start"), p.add_argument("--model", default="", help="bundle with its network")
+    p.add_argument("--program", default=str(conditions.PROGRAM), help="that makes the conditions of the held-out slices")
+    add_data_options(p)
+
+
+def add_data_options(p):
+    how = data.Augmentation()
+    p.add_argument("--patient-power", type=float, default=0.5, help="a patient with n slices counts n**power")
+    p.add_argument("--augment", type=float, default=how.strength), p.add_argument("--gain", type=float, default=how.gain)
+    p.add_argument("--offset", type=float, default=how.offset), p.add_argument("--blur", type=float, default=how.blur)
+    p.add_argument("--noise", type=float, default=how.noise)
+    p.add_argument("--sigma", type=float, default=0.01, help="noise of conditions, nepers"), p.add_argument("--dead", type=float, default=0.0)
+    p.add_argument("--drop", type=float, default=0.2, help="share of batches without the condition")
+    p.add_argument("--pool", type=int, default=16), p.add_argument("--reuse", type=float, default=3.0)

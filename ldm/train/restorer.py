@@ -6,6 +6,10 @@
     python conditions.py --data ctdata --out rounds --slices 9600 --method fbp-unet-dc --model first
     python restorer.py train  --data ctdata --scans rounds --second .5 --model first --out run2 --init run --minutes 15 ...
 
+or, on a GPU, in one training that measures its slices itself and runs network and data step in turn as ctrecon will:
+
+    python restorer.py train  --data ctdata --simulate 3 --out run --minutes 6
+
 The network sees the FBP and an image made from it, at first the FBP itself; ctrecon runs it in turn with data steps, so in the
 second training half of the images are those after a data step. The loss is the mean logarithm of the mean squared error of a
 slice, so that scans of many views and of few count alike. export measures what the data steps must know of its errors.
@@ -30,30 +34,30 @@ import measure
 import model
 import onnxfile
 import projector as pr
-import train
+import simulate
 
 FLOOR = 0.01  # (100 HU)^2: below it a smaller error counts little in training
 
 
-def unit(hu):
-    """Normalised HU without clipping: streaks go far below air, implants above 2000 HU."""
-    return (hu - data.HU_MID) / data.HU_HALF
+unit = simulate.unit
 
 
 class Restorer(nn.Module):
     """FBP and an image made from it in, a better image out, all [B,1,H,W] in units of unit(); the network adds the correction.
 
-    The first image is the FBP itself. factor: pixels a side that become channels first, so that nothing runs at full resolution.
+    The first image is the FBP itself. factor: pixels a side that become channels first, so that nothing runs at full resolution;
+    depth: blocks of a level, on the way down and up each.
     """
 
-    def __init__(self, width=(96, 128, 160, 224), factor=4):
+    def __init__(self, width=(96, 128, 160, 224), factor=4, depth=1):
         super().__init__()
         self.factor = factor
         self.inp = nn.Conv2d(2 * factor**2, width[0], 3, padding=1)
-        self.down = nn.ModuleList(model.Block(w, w) for w in width)
+        level = lambda w: nn.Sequential(*[model.Block(w, w) for _ in range(depth)])
+        self.down = nn.ModuleList(level(w) for w in width)
         self.stride = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(width, width[1:]))
         self.rise = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(width, width[1:]))
-        self.up = nn.ModuleList(model.Block(w, w) for w in width)
+        self.up = nn.ModuleList(level(w) for w in width)
         self.out = nn.Sequential(model.norm(width[0]), nn.SiLU(), nn.Conv2d(width[0], factor**2, 3, padding=1))
         nn.init.zeros_(self.out[2].weight), nn.init.zeros_(self.out[2].bias)
 
@@ -70,8 +74,8 @@ class Restorer(nn.Module):
 
 def net_of(state):
     """The Restorer that a state dict belongs to."""
-    width = tuple(state[f"down.{i}.c1.weight"].shape[0] for i in range(model.count(state, "down.", ".c1.weight")))
-    net = Restorer(width, round((state["inp.weight"].shape[1] / 2) ** 0.5))
+    width = tuple(state[f"down.{i}.0.c1.weight"].shape[0] for i in range(model.count(state, "down.", ".0.c1.weight")))
+    net = Restorer(width, round((state["inp.weight"].shape[1] / 2) ** 0.5), model.count(state, "down.0.", ".c1.weight"))
     net.load_state_dict(state)
     return net.eval().requires_grad_(False)
 
@@ -128,6 +132,40 @@ class Run(loop.Run):
         return min(1.0, self.cpu() / self.a.cpu_minutes) if self.a.cpu_minutes else super().share(step, spent)
 
 
+class Rounds:
+    """Loss and figures where the slices are measured as they are needed."""
+
+    def __init__(self, r, a):
+        self.r, self.a = r, a
+        size = r.hu.shape[-1]
+        self.source = simulate.Source(size, r.g, a.sigma)
+        held = simulate.Source(size, torch.Generator(r.dev).manual_seed(1), a.sigma)
+        self.held = [held.usual(s.hu.to(r.dev).float().clamp_min(-1000), s.pixel.to(r.dev)) for s in (r.val, r.seen)]
+
+    def loss(self, fwd, share):
+        """The mean logarithm of the squared errors of every round's image; in the first part of training of the first round's."""
+        with torch.autocast(self.r.dev.type, enabled=False):
+            scan = self.source.draw(*self.r.batch(self.a.batch))
+        u, total, rounds = scan.c, 0.0, self.a.simulate if share > self.a.first else 1
+        for k in range(rounds):
+            out = fwd(scan.c, u).float()
+            total = total + (15**2 * simulate.error2(out, scan.x) + FLOOR).log().mean() / rounds
+            if k + 1 < rounds:
+                with torch.no_grad():
+                    r2 = simulate.error2(out, scan.x) if k == 0 else r2
+                    u = scan.step(out, r2)
+        return total
+
+    def figures(self, net):
+        """Mean PSNR of each round's image and of the last after its data step, on val and on training slices."""
+        row = {}
+        for name, scan in zip(("val", "train"), self.held):
+            with torch.autocast(**self.r.amp):
+                images = simulate.restored(net, scan, self.a.simulate)
+            row |= {f"{name}{i}": float(measure.psnr(scan.x, u).mean()) for i, u in enumerate(images)}
+        return row
+
+
 def last(log):
     """The last row of a log."""
     with open(log, newline="") as f:
@@ -136,8 +174,12 @@ def last(log):
 
 def train_restorer(a):
     r = Run(a)
-    net = Restorer(tuple(a.width), a.factor)
+    net = Restorer(tuple(a.width), a.factor, a.depth)
     print(f"parameters: {model.parameters(net)}", flush=True)
+    if a.simulate:
+        fwd, rounds = r.compiled(net.to(r.dev)), Rounds(r, a)
+        r.fit(net, lambda share: rounds.loss(fwd, share), lambda ema: rounds.figures(ema) | dict(cpu_minutes=r.cpu()))
+        return
     scans, val, seen = Scans(a.scans, bool(a.second), r.g), Held(r.val, a), Held(r.seen, a)
     fwd = r.compiled(net.to(r.dev))
 
@@ -202,12 +244,14 @@ def add_options(p):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", choices=["train", "export"])
-    train.add_loop_options(p)
+    loop.add_options(p)
     p.add_argument("--scans", default="scans", help="folder of conditions.py")
     p.add_argument("--cpu-minutes", type=float, default=0, help="budget in CPU minutes over all sittings instead")
     p.add_argument("--blend", type=float, default=0.2, help="share of inputs with a part of their errors")
     p.add_argument("--second", type=float, default=0, help="share of inputs that are the scans' start, images of an alternation before")
     p.add_argument("--width", type=int, nargs="+", default=[96, 128, 160, 224]), p.add_argument("--factor", type=int, default=4)
+    p.add_argument("--depth", type=int, default=1), p.add_argument("--simulate", type=int, default=0, help="rounds of network and data step on slices measured here, without --scans")
+    p.add_argument("--first", type=float, default=0.3, help="share of the budget in which --simulate trains the first round alone")
     p.add_argument("--from-bundle", default="", help="export: the bundle to copy"), p.add_argument("--bundle", default="", help="export: the folder to write")
     add_options(p)
     a = p.parse_args()

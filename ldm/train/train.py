@@ -21,6 +21,8 @@ import loop
 import measure
 import model
 import projector as pr
+import restorer
+import simulate
 
 VAL_LEVELS = (-4.0, -1.0, 1.0, 4.0)
 
@@ -93,10 +95,30 @@ class Pairs:
 
     def __init__(self, r, ae):
         self.r = r
+        if r.a.simulate:
+            self.made(ae, restorer_of(r.a).to(r.dev))
+            return
         hu, fbp, start = conditions.read(r.a.pairs, "hu", "fbp", "start")
         self.c = torch.stack([data.to_unit(torch.from_numpy(v).float()).half() for v in fbp]).to(r.dev)
         self.z, self.s = self.latents(ae, hu, start)
         print(f"pairs: {len(self.c)}", flush=True)
+
+    @torch.no_grad()
+    def made(self, ae, net):
+        """As many as --simulate says, measured and restored here."""
+        r, c, z, s = self.r, [], [], []
+        source = simulate.Source(r.hu.shape[-1], r.g, r.a.sigma)
+        for hu, fbp, start in simulate.pairs(source, r.batch, lambda *v: self.half(net, *v), r.a.rounds, r.a.simulate, seconds=60 * r.a.simulate_minutes):
+            c.append(data.to_unit(fbp).half())
+            for of, v in ((z, hu), (s, start)):
+                x = data.to_unit(v)[:, None]
+                of.append(torch.stack((ae.encode(x), ae.encode(x.flip(-1))), 1).half())
+        self.c, self.z, self.s = torch.cat(c), torch.cat(z), torch.cat(s)
+        print(f"pairs: {len(self.c)}", flush=True)
+
+    def half(self, net, *images):
+        with torch.autocast(**self.r.amp):
+            return net(*images)
 
     def latents(self, ae, hu, start):
         """[n,2,C,h,w] of slices and of their starts, plain and mirrored; kept in <out>/latents.pt, since encoding takes minutes on a CPU."""
@@ -129,7 +151,13 @@ class Held:
         hu = slices.hu.float().to(r.dev)
         encode = lambda v: torch.cat([ae.encode(data.to_unit(v[s])[:, None]) for s in measure.batches(len(v))])
         self.amp, self.z, self.c, self.s = r.amp, encode(hu), None, None
-        if net.start:
+        if net.start and r.a.simulate:
+            source = simulate.Source(hu.shape[-1], g, r.a.sigma)
+            scans = [source.usual(hu[s], slices.pixel.to(r.dev)[s]) for s in measure.batches(len(hu))]
+            rest = restorer_of(r.a).to(r.dev)
+            self.c = torch.cat([s.c for s in scans]).clamp(-1, 1)
+            self.s = torch.cat([ae.encode(simulate.restored(rest, s, r.a.rounds)[-1].clamp(-1, 1)) for s in scans])
+        elif net.start:
             jobs = conditions.usual(len(slices), 25, r.a.sigma)
             fbp, start = [torch.from_numpy(v).to(r.dev) for v in conditions.held_out(slices, ["fbp-hann", r.a.method], r.a.model, jobs, program=r.a.program)]
             self.c, self.s = data.to_unit(fbp)[:, None], encode(start)
@@ -158,12 +186,16 @@ def v_figures(net, val, seen):
     return head | {f"f{f:.0f}_l{l:+.0f}": v for (f, l), v in by.items()}
 
 
+def restorer_of(a):
+    return restorer.net_of(model.load_state(pathlib.Path(a.restorer) / "restorer.pt"))
+
+
 def train_unet(a):
     r = loop.Run(a, "unet")
     ae = model.autoencoder_of(model.load_state(pathlib.Path(a.out) / "ae.pt", r.dev)).to(r.dev)
-    net = model.UNet(tuple(a.width), a.blocks, ae.shift.shape[1], not a.unconditional, bool(a.pairs)).to(r.dev)
+    net = model.UNet(tuple(a.width), a.blocks, ae.shift.shape[1], not a.unconditional, bool(a.pairs or a.simulate)).to(r.dev)
     print(f"parameters: {model.parameters(net)}", flush=True)
-    fwd, latents = r.compiled(net), Pairs(r, ae) if a.pairs else Latents(r, ae, net.cond)
+    fwd, latents = r.compiled(net), Pairs(r, ae) if a.pairs or a.simulate else Latents(r, ae, net.cond)
 
     def loss_fn(_):
         z, c, start = latents.draw()
@@ -180,45 +212,17 @@ def train_unet(a):
 STAGES = dict(ae=train_ae, unet=train_unet)
 
 
-def add_loop_options(p):
-    """Options of every stage and of finetune.py."""
-    p.add_argument("--data", required=True), p.add_argument("--out", default="run")
-    p.add_argument("--minutes", type=float, default=8, help="wall clock over all sittings")
-    p.add_argument("--steps", type=int, default=0, help="budget in steps instead: repeatable to the bit")
-    p.add_argument("--batch", type=int, default=32), p.add_argument("--crop", type=int, default=0, help="train ae on crops")
-    p.add_argument("--lr", type=float, default=4e-4), p.add_argument("--warmup", type=int, default=200)
-    p.add_argument("--constant-lr", action="store_true"), p.add_argument("--weight-decay", type=float, default=1e-2)
-    p.add_argument("--ema", type=float, default=0.999), p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--val", type=int, default=24), p.add_argument("--every", type=float, default=60, help="seconds between log lines")
-    p.add_argument("--keep", type=int, default=0, help="snapshots over the budget, for sample.py --choose")
-    p.add_argument("--device", default="auto"), p.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
-    p.add_argument("--eager", action="store_true", help="no torch.compile"), p.add_argument("--resume", action="store_true")
-    p.add_argument("--init", default="", help="folder with <stage>.pt to start from")
-    p.add_argument("--pairs", default="", help="folder of conditions.py: the UNet is conditioned on their start too")
-    p.add_argument("--method", default="pnp-unet", help="that made the start"), p.add_argument("--model", default="", help="bundle with its network")
-    p.add_argument("--program", default=str(conditions.PROGRAM), help="that makes the conditions of the held-out slices")
-    add_data_options(p)
-
-
-def add_data_options(p):
-    how = data.Augmentation()
-    p.add_argument("--patient-power", type=float, default=0.5, help="a patient with n slices counts n**power")
-    p.add_argument("--augment", type=float, default=how.strength), p.add_argument("--gain", type=float, default=how.gain)
-    p.add_argument("--offset", type=float, default=how.offset), p.add_argument("--blur", type=float, default=how.blur)
-    p.add_argument("--noise", type=float, default=how.noise)
-    p.add_argument("--sigma", type=float, default=0.01, help="noise of conditions, nepers"), p.add_argument("--dead", type=float, default=0.0)
-    p.add_argument("--drop", type=float, default=0.2, help="share of batches without the condition")
-    p.add_argument("--pool", type=int, default=16), p.add_argument("--reuse", type=float, default=3.0)
-
-
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", choices=STAGES)
-    add_loop_options(p)
+    loop.add_options(p)
     p.add_argument("--latent", type=int, default=4), p.add_argument("--latent-noise", type=float, default=0.05)
     p.add_argument("--ae-width", type=int, nargs=2, default=[32, 64]), p.add_argument("--ae-depth", type=int, nargs=2, default=[2, 3])
     p.add_argument("--width", type=int, nargs="+", default=[64, 128, 192, 256]), p.add_argument("--blocks", type=int, default=1)
     p.add_argument("--unconditional", action="store_true")
+    p.add_argument("--simulate", type=int, default=0, help="so many pairs made here by the network of --restorer, instead of --pairs")
+    p.add_argument("--simulate-minutes", type=float, default=0, help="at most, not counted in --minutes"), p.add_argument("--restorer", default="", help="folder of restorer.py")
+    p.add_argument("--rounds", type=int, default=3, help="of the restorer")
     return p
 
 
