@@ -99,14 +99,27 @@ func appendCUDA(opts *ort.SessionOptions, device string) error {
 	if id == "" {
 		id = "0"
 	}
-	// Fixed algorithms keep the bits of two runs equal.
-	if err := cuda.Update(map[string]string{"device_id": id, "cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0"}); err != nil {
+	if err := cuda.Update(cudaOptions(id)); err != nil {
 		return fmt.Errorf("device %s: %w", device, err)
 	}
 	if err := opts.AppendExecutionProviderCUDA(cuda); err != nil {
 		return fmt.Errorf("device %s: %w", device, err)
 	}
 	return nil
+}
+
+// cudaOptions are the provider's settings for GPU id. HEURISTIC takes cuDNN's own
+// choice of algorithm, the same in each session; EXHAUSTIVE asks a slower
+// heuristic, and DEFAULT takes cuDNN's fallback engines, which are slow. TF32
+// would cut convolutions to 10 bits. Many small sessions share the GPU, so an
+// arena may not double.
+func cudaOptions(id string) map[string]string {
+	return map[string]string{
+		"device_id":              id,
+		"cudnn_conv_algo_search": "HEURISTIC",
+		"use_tf32":               "0",
+		"arena_extend_strategy":  "kSameAsRequested",
+	}
 }
 
 func tensors(ports []Port) ([]ort.Value, [][]float32, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -166,6 +167,79 @@ func TestDevice(t *testing.T) {
 	}
 	if _, _, err := Device("abacus"); err == nil {
 		t.Error("abacus is a device")
+	}
+}
+
+// TestCUDA: a GPU gives the CPU's image, in any session the same bits, and stops
+// when told to. Skipped by the name of what is missing.
+func TestCUDA(t *testing.T) {
+	cpu := decoder(t)
+	if err := usable("cuda:0"); err != nil {
+		t.Skip(err)
+	}
+	graph, err := os.ReadFile("../models/testdata/tiny/decoder.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cpu.In(0) {
+		cpu.In(0)[i] = float32(math.Sin(float64(i)))
+	}
+	if err := cpu.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var first []float32
+	for range 2 {
+		gpu, err := NewSession(graph, []Port{{"z", []int64{1, 4, 16, 16}}}, []Port{{"x", []int64{1, 1, 64, 64}}}, Options{Device: "cuda:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gpu.Close()
+		copy(gpu.In(0), cpu.In(0))
+		for range 3 {
+			if err := gpu.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = slices.Clone(gpu.Out(0))
+			}
+			if !slices.Equal(first, gpu.Out(0)) {
+				t.Error("two runs differ in bits")
+			}
+		}
+		if e := distance(gpu.Out(0), cpu.Out(0)); e > 1e-5 {
+			t.Errorf("relative distance to the CPU %g", e)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Millisecond)
+		for err == nil {
+			err = gpu.Run(ctx)
+		}
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stopped by %v", err)
+		}
+		if err := gpu.Run(t.Context()); err != nil {
+			t.Errorf("after a stop: %v", err)
+		}
+	}
+}
+
+// distance is |a - b| / |b|.
+func distance(a, b []float32) float64 {
+	d, n := 0.0, 0.0
+	for i := range b {
+		d += math.Pow(float64(a[i])-float64(b[i]), 2)
+		n += math.Pow(float64(b[i]), 2)
+	}
+	return math.Sqrt(d / n)
+}
+
+// TestCUDAOptions: what results depend on is never the provider's default.
+func TestCUDAOptions(t *testing.T) {
+	o := cudaOptions("3")
+	for key, want := range map[string]string{"device_id": "3", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"} {
+		if o[key] != want {
+			t.Errorf("%s = %q, want %q", key, o[key], want)
+		}
 	}
 }
 
