@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"ctrecon/ldm"
 	"ctrecon/ldm/onnx"
@@ -15,6 +16,9 @@ type Restoration struct {
 	// Kappa is the mean square of the projected error of its images over what
 	// white noise of the same mean square would have.
 	Kappa float64 `json:"kappa"`
+	// Mirror: its image is the mean of two, one made of the mirror image; a
+	// network that saw both sides in training errs differently in each.
+	Mirror bool `json:"mirror"`
 }
 
 func (r *Restoration) check() error {
@@ -35,6 +39,7 @@ func (r *Restoration) check() error {
 type Restorer struct {
 	Restoration
 	Range ldm.Range
+	width int
 	s     *onnx.Session
 }
 
@@ -49,18 +54,39 @@ func LoadRestorer(b *Bundle, o onnx.Options) (*Restorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Restorer{Restoration: *b.Restorer, Range: b.Range(), s: s}, nil
+	return &Restorer{Restoration: *b.Restorer, Range: b.Range(), width: d.W, s: s}, nil
 }
 
 // Run writes the network's image to u, from u and the FBP.
 func (r *Restorer) Run(ctx context.Context, u, fbp []float32) error {
-	copy(r.s.In(0), fbp)
-	copy(r.s.In(1), u)
+	f, v := r.s.In(0), r.s.In(1)
+	copy(f, fbp)
+	copy(v, u)
 	if err := r.s.Run(ctx); err != nil {
 		return err
 	}
 	copy(u, r.s.Out(0))
+	if !r.Mirror {
+		return nil
+	}
+	r.mirror(f)
+	r.mirror(v)
+	if err := r.s.Run(ctx); err != nil {
+		return err
+	}
+	copy(v, r.s.Out(0))
+	r.mirror(v)
+	for i, x := range v {
+		u[i] = (u[i] + x) / 2
+	}
 	return nil
+}
+
+// mirror turns an image left to right.
+func (r *Restorer) mirror(u []float32) {
+	for ; len(u) > 0; u = u[r.width:] {
+		slices.Reverse(u[:r.width])
+	}
 }
 
 // TryRestorer runs the network once on zeros and reports values that are not

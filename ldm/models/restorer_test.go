@@ -41,6 +41,33 @@ func TestRestorer(t *testing.T) {
 	}
 }
 
+// TestRestorerMirror: a network that is the same for every pixel gives the mean of
+// itself; a session whose inputs are turned back wrongly would not.
+func TestRestorerMirror(t *testing.T) {
+	needRuntime(t)
+	b, err := Open(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := LoadRestorer(b, onnx.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	f, plain, both := normals(b.Dims().Pixels(), 0), normals(b.Dims().Pixels(), 1), normals(b.Dims().Pixels(), 1)
+	if err := r.Run(t.Context(), plain, f); err != nil {
+		t.Fatal(err)
+	}
+	if r.Mirror = true; r.Run(t.Context(), both, f) != nil {
+		t.Fatal("no run in the mirror")
+	}
+	for i, v := range both {
+		if math.Abs(float64(v-plain[i])) > 2e-6 {
+			t.Fatalf("pixel %d: %g, want %g", i, v, plain[i])
+		}
+	}
+}
+
 // TestRestorerFaults: what a description says of the network is checked.
 func TestRestorerFaults(t *testing.T) {
 	text, err := os.ReadFile(tiny + "/bundle.json")

@@ -195,13 +195,18 @@ def train_restorer(a):
     r.fit(net, loss_fn, val_fn)
 
 
+def both(net, fbp, u):
+    """The mean of two images, one made of the mirror image: training saw both sides, and the network errs differently in each."""
+    return (net(fbp, u) + net(fbp.flip(-1), u.flip(-1)).flip(-1)) / 2
+
+
 def kappa(net, slices, views, sigma, program):
     """Mean square of the projected error of the network's images of slices, over that of white noise of their mean square; and
     the root of the latter in HU."""
     x = unit(slices.hu.float().clamp_min(-1000))
     fbp, = conditions.held_out(slices, ["fbp-hann"], jobs=conditions.usual(len(slices), views, sigma, 2), program=program)
     c = unit(torch.from_numpy(fbp))[:, None]
-    e = torch.cat([net(c[s], c[s]) for s in measure.batches(len(c))])[:, 0] - x
+    e = torch.cat([both(net, c[s], c[s]) for s in measure.batches(len(c))])[:, 0] - x
     a = pr.strip_matrix(x.shape[-1], views)
     white = float(a.multiply(a).sum()) / a.shape[0]
     return float(np.mean((a @ e.reshape(len(e), -1).numpy().T) ** 2) / (white * e.pow(2).mean())), data.HU_HALF * float(e.pow(2).mean().sqrt())
@@ -218,7 +223,7 @@ def add(folder, a, size):
     if slices.hu.shape[-1] != size:
         raise SystemExit(f"{a.data}: slices of {slices.hu.shape[-1]} pixels; the networks of {a.from_bundle} take {size}")
     k, hu = kappa(net, slices, a.views, a.sigma, a.program)
-    note = dict(rounds=a.rounds, kappa=float(f"{k:.4g}"), measured=dict(split="train", slices=len(slices), views=a.views, sigma_nepers=a.sigma, error_hu=float(f"{hu:.4g}")),
+    note = dict(rounds=a.rounds, mirror=True, kappa=float(f"{k:.4g}"), measured=dict(split="train", slices=len(slices), views=a.views, sigma_nepers=a.sigma, error_hu=float(f"{hu:.4g}")),
                 training=last(out / "restorer.csv"))
     return {"restorer.onnx": entry}, note, model.parameters(net)
 
