@@ -133,14 +133,16 @@ def test_a_network_of_one_image_is_widened():
 
 
 class Wrong(torch.nn.Module):
-    """The truth and an error, whatever it is given."""
+    """The truth and an error, of FBP or of its mirror image, whichever it is given first and second."""
 
     def __init__(self, slices, error):
         super().__init__()
-        self.out = (restorer.unit(slices.hu.clamp_min(-1000).float()) + error)[:, None]
+        self.out, self.first = (restorer.unit(slices.hu.clamp_min(-1000).float()) + error)[:, None], None
 
     def forward(self, fbp, u):
-        return self.out[:len(u)]
+        self.first = fbp if self.first is None else self.first
+        out = self.out[:len(u)]
+        return out if torch.equal(fbp, self.first) else out.flip(-1)
 
 
 @pytest.mark.parametrize("error,least,most", [("white", 0.9, 1.1), ("smooth", 10, 100), ("fine", 0, 0.2)])
@@ -168,7 +170,7 @@ def exported(slices, onnx_program, tmp_path_factory):
 def test_export_replaces_the_restorer_alone(exported):
     old, new = [json.loads((f / "bundle.json").read_text()) for f in (TINY, exported[1])]
     note, f = new.pop("restorer"), new["files"].pop("restorer.onnx")
-    assert note["rounds"] == 3 and note["kappa"] > 0 and note["training"]["step"] == "7"
+    assert note["rounds"] == 3 and note["mirror"] and note["kappa"] > 0 and note["training"]["step"] == "7"
     assert note["measured"]["views"] == 12 and note["measured"]["slices"] == 2 and note["measured"]["error_hu"] > 0
     image = [1, 1, 64, 64]
     assert f["role"] == "restorer" and [(v["name"], v["shape"]) for v in f["inputs"] + f["outputs"]] == [("fbp", image), ("u", image), ("x", image)]
@@ -186,11 +188,13 @@ def test_exported_file_is_the_network(exported):
 
 
 def test_ctrecon_runs_it(exported, slices, onnx_program):
-    """Its image of FBP is PyTorch's, in HU."""
+    """Its image of FBP is PyTorch's mean of both sides, in HU."""
     s = data.load(slices, "val").spread(2)
     fbp, got = conditions.held_out(s, ["fbp-hann", "fbp-unet"], exported[1], program=onnx_program)
     c = restorer.unit(torch.from_numpy(fbp))[:, None]
-    want = data.to_hu(restorer.net_of(model.load_state(exported[0] / "restorer.pt"))(c, c))[:, 0].numpy()
+    net = restorer.net_of(model.load_state(exported[0] / "restorer.pt"))
+    want = data.to_hu(restorer.both(net, c, c))[:, 0].numpy()
+    assert np.abs(got - data.to_hu(net(c, c))[:, 0].numpy()).max() > 0.01 * np.abs(want - fbp).max()
     assert np.abs(got - want).max() < 1e-3 * np.abs(want - fbp).max()
 
 
