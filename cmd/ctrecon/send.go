@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
@@ -213,6 +214,30 @@ func (s *sending) missing() error {
 	return fmt.Errorf("peer %s: %d of %d objects were not stored; the first, %s: %s", s.client.Peer, len(s.results)-s.count(), len(s.results), s.results[i].File, s.results[i].Error)
 }
 
+// listed are the objects that a person is told about one by one; --json has all.
+const listed = 20
+
+// list names the objects that were not stored without more ado.
+func (s *sending) list(w io.Writer) {
+	n := 0
+	for _, r := range s.results {
+		if r.Status == "0000" {
+			continue
+		}
+		if n++; n > listed {
+			continue
+		}
+		if r.Stored {
+			fmt.Fprintf(w, "%s: stored with warning %s %s\n", r.File, r.Status, r.Comment)
+		} else {
+			fmt.Fprintf(w, "%s: not stored: %s\n", r.File, r.Error)
+		}
+	}
+	if n > listed {
+		fmt.Fprintf(w, "... and %d more\n", n-listed)
+	}
+}
+
 // print tells what became of the objects.
 func (s *sending) print(commit *committed, skipped int) error {
 	took := math.Round(time.Since(s.start).Seconds()*100) / 100
@@ -225,13 +250,7 @@ func (s *sending) print(commit *committed, skipped int) error {
 			"seconds": took, "objects": s.results, "commitment": commit,
 		})
 	}
-	for _, r := range s.results {
-		if !r.Stored {
-			fmt.Fprintf(w, "%s: not stored: %s\n", r.File, r.Error)
-		} else if r.Status != "0000" {
-			fmt.Fprintf(w, "%s: stored with warning %s %s\n", r.File, r.Status, r.Comment)
-		}
-	}
+	s.list(w)
 	text := fmt.Sprintf("%s: %d of %d objects stored in %.1f s", s.client.Peer, s.count(), len(s.results), took)
 	if skipped > 0 {
 		text += fmt.Sprintf("; %d files in the folders are no DICOM objects", skipped)
