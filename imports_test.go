@@ -16,19 +16,20 @@ var layer = map[string]int{
 	"ct":       0,
 	"ct/solve": 1, "ct/metrics": 1, "ct/physics": 1, "ldm/onnx": 1, "ldm/vjp": 1,
 	"radon": 2, "phantoms": 2, "ldm": 2,
-	"ldm/models": 3, "dicomio/codec": 3,
+	"ldm/models": 3, "dicomio/codec": 3, "dicomio/dimse": 3,
 	"ct/recon": 4, "ct/report": 4, "dicomio": 4, "dicomio/sinofile": 4,
 	"cmd/ctrecon": 5, "ldm/train/conditions": 5,
 }
 
 // mayNot are imports that the layers alone would allow.
 var mayNot = map[string][]string{
-	"radon":     {"ldm", "phantoms"},
-	"ldm":       {"radon", "phantoms"},
-	"phantoms":  {"radon", "ldm"},
-	"dicomio":   {"radon", "ldm", "ct/recon", "ct/solve", "ct/report"},
-	"ct/report": {"ct/recon", "radon", "ldm", "dicomio"},
-	"ct/recon":  {"dicomio", "ct/report"},
+	"radon":         {"ldm", "phantoms"},
+	"ldm":           {"radon", "phantoms"},
+	"phantoms":      {"radon", "ldm"},
+	"dicomio":       {"radon", "ldm", "ct/recon", "ct/solve", "ct/report"},
+	"ct/report":     {"ct/recon", "radon", "ldm", "dicomio"},
+	"ct/recon":      {"dicomio", "ct/report"},
+	"dicomio/dimse": {"ct", "radon", "ldm", "phantoms"},
 }
 
 func TestImportDirection(t *testing.T) {
@@ -106,6 +107,8 @@ func TestForbidden(t *testing.T) {
 		{"ct/report", "ct/recon", false},
 		{"dicomio", "ct/recon", false},
 		{"dicomio", "dicomio/codec", true},
+		{"dicomio/dimse", "ct", false},
+		{"dicomio/dimse", "dicomio", false},
 		{"cmd/ctrecon", "dicomio/sinofile", true},
 		{"cmd/ctrecon/internal/node", "dicomio", true},
 	}
