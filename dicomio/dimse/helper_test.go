@@ -124,6 +124,12 @@ func (f *folder) ends() []bool {
 	return append([]bool(nil), f.ended...)
 }
 
+func (f *folder) sum(instance string) [32]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stored[instance]
+}
+
 func (f *folder) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
