@@ -22,8 +22,12 @@ type FanProjector struct {
 	fan  Fan
 	sub  int // rays of a bin
 	ax   [2]axis
-	rays []fanRay // [view][bin][ray]
 	kern kernel
+
+	weight []float32  // [view][bin][ray]: mm a line, over the number of rays of the bin
+	blocks []fanBlock // of rays that are followed together
+	alone  []fanRay   // the others that cross the image
+	lane   [vec]float32
 
 	img, back  []float32 // the padded images of both axes, one behind the other
 	second     int       // where that of columns begins
@@ -35,8 +39,9 @@ type FanProjector struct {
 // next line.
 type fanRay struct {
 	pos, step int64
-	lines     int32
-	weight    float32 // mm a line, over the number of rays of the bin
+	lo, lines int32 // the first line, and how many
+	index     int32 // of the ray in [view][bin][ray]
+	columns   bool  // lines are columns
 }
 
 var (
@@ -53,11 +58,15 @@ const maxRays = 16
 // detector. The source must stand outside the image. The plan has 24 bytes a
 // ray, and a bin one ray for each pixel that it is wide at the axis, rounded up.
 func NewFanProjector(grid ct.Grid, geo ct.Geometry, fan Fan) (*FanProjector, error) {
+	return newFanProjector(grid, geo, fan, bestKernel())
+}
+
+func newFanProjector(grid ct.Grid, geo ct.Geometry, fan Fan, k kernel) (*FanProjector, error) {
 	if err := fan.check(grid, geo); err != nil {
 		return nil, err
 	}
 	geo.Angles = append([]float64(nil), geo.Angles...)
-	p := &FanProjector{grid: grid, geo: geo, fan: fan, kern: bestKernel()}
+	p := &FanProjector{grid: grid, geo: geo, fan: fan, kern: k}
 	p.sub = fanSub(grid, fan.atAxis(geo.BinSize))
 	p.ax[0].size(grid.W, grid.H)
 	p.ax[1].size(grid.H, grid.W)
@@ -100,7 +109,8 @@ func (f Fan) check(grid ct.Grid, geo ct.Geometry) error {
 
 // plan traces all rays.
 func (p *FanProjector) plan() {
-	p.rays = make([]fanRay, 0, p.geo.Len()*p.sub)
+	p.weight = make([]float32, 0, p.geo.Len()*p.sub)
+	view := make([]fanRay, p.geo.Bins*p.sub)
 	gamma := make([]float64, 0, p.geo.Bins*p.sub)
 	for k := range p.geo.Bins {
 		for j := range p.sub {
@@ -110,15 +120,20 @@ func (p *FanProjector) plan() {
 	}
 	for _, deg := range p.geo.Angles {
 		sb, cb := sincos(deg)
-		for _, g := range gamma {
+		for i, g := range gamma {
 			sg, cg := math.Sincos(g)
-			p.rays = append(p.rays, p.trace(p.fan.SOD*sb, -p.fan.SOD*cb, cb*sg-sb*cg, sb*sg+cb*cg))
+			var w float64
+			view[i], w = p.trace(p.fan.SOD*sb, -p.fan.SOD*cb, cb*sg-sb*cg, sb*sg+cb*cg)
+			view[i].index = int32(len(p.weight))
+			p.weight = append(p.weight, float32(w/float64(p.sub)))
 		}
+		p.block(view)
 	}
 }
 
-// trace follows the ray from (x, y) along the unit vector (dx, dy), in mm.
-func (p *FanProjector) trace(x, y, dx, dy float64) fanRay {
+// trace follows the ray from (x, y) along the unit vector (dx, dy), in mm. weight is
+// its length from line to line, mm.
+func (p *FanProjector) trace(x, y, dx, dy float64) (ray fanRay, weight float64) {
 	g := p.grid
 	// In pixels of the image: column c, row r.
 	c, r := x/g.DX+float64(g.W-1)/2, float64(g.H-1)/2-y/g.DY
@@ -131,14 +146,14 @@ func (p *FanProjector) trace(x, y, dx, dy float64) fanRay {
 	slope := dc / dr
 	start := c - r*slope // the place on line 0
 	lo, hi := crossed(start, slope, ax)
-	ray := fanRay{step: int64(math.Round((float64(ax.stride) + slope) * (1 << 32)))}
+	ray = fanRay{step: int64(math.Round((float64(ax.stride) + slope) * (1 << 32))), columns: t == 1}
 	if lo >= hi {
-		return ray
+		return ray, 0
 	}
 	at := start + float64(lo)*slope
 	ray.pos = int64(lead+lo*ax.stride+t*p.second)<<32 + int64(math.Floor(at*(1<<32)))
-	ray.lines, ray.weight = int32(hi-lo), float32(1/math.Abs(dr)/float64(p.sub))
-	return ray
+	ray.lo, ray.lines = int32(lo), int32(hi-lo)
+	return ray, 1 / math.Abs(dr)
 }
 
 // crossed are the lines on which the place start+slope*line is nearer than a
@@ -176,13 +191,11 @@ func (p *FanProjector) Apply(dst, src []float32) {
 	w, h := p.grid.W, p.grid.H
 	padCopy(p.img[lead:], src, w, h, p.ax[0].stride)
 	p.kern.transpose(p.img[p.second+lead:], p.ax[1].stride, src, w, h, w, false)
-	for i := range dst {
-		sum := float32(0)
-		for j := range p.sub {
-			r := &p.rays[i*p.sub+j]
-			sum += r.weight * r.sum(p.img)
-		}
-		dst[i] = sum
+	clear(dst)
+	p.sumBlocks(dst)
+	for i := range p.alone {
+		r := &p.alone[i]
+		dst[p.bin(r.index)] += p.weight[r.index] * r.sum(p.img)
 	}
 }
 
@@ -193,17 +206,24 @@ func (p *FanProjector) Adjoint(dst, src []float32) {
 	mustHave("sinogram", src, p.geo.Len())
 	mustHave("image", dst, p.grid.Len())
 	clear(p.back)
-	for i, y := range src {
-		for j := range p.sub {
-			r := &p.rays[i*p.sub+j]
-			r.spread(p.back, r.weight*y)
-		}
+	p.spreadBlocks(src)
+	for i := range p.alone {
+		r := &p.alone[i]
+		r.spread(p.back, p.weight[r.index]*src[p.bin(r.index)])
 	}
 	w, h := p.grid.W, p.grid.H
 	for r := range h {
 		copy(dst[r*w:(r+1)*w], p.back[lead+r*p.ax[0].stride:])
 	}
 	p.kern.transpose(dst, w, p.back[p.second+lead:], h, w, p.ax[1].stride, true)
+}
+
+// bin is the datum that a ray belongs to.
+func (p *FanProjector) bin(ray int32) int32 {
+	if p.sub == 1 { // a division takes as long as eight lines
+		return ray
+	}
+	return ray / int32(p.sub)
 }
 
 // fraction turns the low 24 of a position's 32 fractional bits into a float: an

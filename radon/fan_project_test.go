@@ -3,6 +3,7 @@ package radon
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,16 @@ import (
 
 func mustFan(t testing.TB, grid ct.Grid, geo ct.Geometry, fan Fan) *FanProjector {
 	t.Helper()
-	p, err := NewFanProjector(grid, geo, fan)
+	return mustFanKernel(t, grid, geo, fan, Kernels()[0])
+}
+
+func mustFanKernel(t testing.TB, grid ct.Grid, geo ct.Geometry, fan Fan, kernel string) *FanProjector {
+	t.Helper()
+	k, err := kernelByName(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newFanProjector(grid, geo, fan, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +79,55 @@ var fans = []struct {
 
 // TestFanContract holds the projector to the contract of solve.LinearOperator.
 func TestFanContract(t *testing.T) {
-	for _, tt := range fans {
-		t.Run(tt.name, func(t *testing.T) {
-			d := optest.Check(t, mustFan(t, tt.grid, tt.geo, tt.fan), optest.Options{Seed: 4})
-			t.Logf("adjoint mismatch %.2g", d)
-		})
+	eachKernel(t, func(t *testing.T, kernel string) {
+		for _, tt := range fans {
+			t.Run(tt.name, func(t *testing.T) {
+				d := optest.Check(t, mustFanKernel(t, tt.grid, tt.geo, tt.fan, kernel), optest.Options{Seed: 4})
+				t.Logf("adjoint mismatch %.2g", d)
+			})
+		}
+	})
+}
+
+// TestFanRandom: random fans hold the contract and the definition. The bound of the
+// definition is TestFanDefinition's; a sum over a few pixels can be much smaller than
+// what it is made of, hence the scale of all rays together.
+func TestFanRandom(t *testing.T) {
+	cases := 150
+	if testing.Short() {
+		cases = 30
 	}
+	eachKernel(t, func(t *testing.T, kernel string) {
+		together, alone := 0, 0
+		for seed := range cases {
+			s, fan := randomFan(uint64(seed))
+			p := mustFanKernel(t, s.grid, s.geo, fan, kernel)
+			optest.Check(t, p, optest.Options{Seed: uint64(seed)})
+			x, got := optest.Normals(s.grid.Len(), 5), make([]float32, s.geo.Len())
+			p.Apply(got, x)
+			if e := relErr(got, definitionFan(p, x)); !(e <= 2e-6) {
+				t.Errorf("seed %d: error %.2g, want 2e-6: %+v %+v %+v", seed, e, s.grid, s.geo, fan)
+			}
+			together, alone = together+len(p.blocks), alone+len(p.alone)
+		}
+		t.Logf("%d blocks, %d rays alone", together, alone)
+		if (together == 0) != (kernel == "go") || alone == 0 {
+			t.Errorf("%d blocks, %d rays alone: both ways are to be tried", together, alone)
+		}
+	})
+}
+
+func randomFan(seed uint64) (shape, Fan) {
+	s, _ := randomShape(seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	radius := math.Hypot(float64(s.grid.W)*s.grid.DX, float64(s.grid.H)*s.grid.DY) / 2
+	fan := Fan{SOD: radius * (1.02 + 3*r.Float64()), Curved: r.IntN(2) == 0}
+	fan.SDD = fan.SOD * (1 + 2*r.Float64())
+	if fan.Curved { // at most 70 degrees to either side
+		s.geo.Offset = max(-3, min(3, s.geo.Offset))
+		s.geo.BinSize = min(s.geo.BinSize, 1.2*fan.SDD/float64(s.geo.Bins+8))
+	}
+	return s, fan
 }
 
 // definitionFan is Joseph's ray sum by its definition, in float64: every ray,
@@ -119,14 +172,18 @@ func definitionFan(p *FanProjector, x []float32) []float64 {
 // TestFanDefinition: the plan against the definition on white noise. What is left
 // is rounding: 24 bits of a fraction and of a sum over some hundred lines.
 func TestFanDefinition(t *testing.T) {
-	for _, tt := range fans {
-		p := mustFan(t, tt.grid, tt.geo, tt.fan)
-		x, got := optest.Normals(tt.grid.Len(), 5), make([]float32, tt.geo.Len())
-		p.Apply(got, x)
-		if e := relErr(got, definitionFan(p, x)); !(e <= 2e-6) {
-			t.Errorf("%s: error %.2g, want 2e-6", tt.name, e)
+	eachKernel(t, func(t *testing.T, kernel string) {
+		for _, tt := range fans {
+			p := mustFanKernel(t, tt.grid, tt.geo, tt.fan, kernel)
+			x, got := optest.Normals(tt.grid.Len(), 5), make([]float32, tt.geo.Len())
+			p.Apply(got, x)
+			e := relErr(got, definitionFan(p, x))
+			t.Logf("%s: error %.2g, %d blocks, %d rays alone", tt.name, e, len(p.blocks), len(p.alone))
+			if !(e <= 2e-6) {
+				t.Errorf("%s: error %.2g, want 2e-6", tt.name, e)
+			}
 		}
-	}
+	})
 }
 
 // exactRay is the line integral of the pixel image along (deg, s), with the exact

@@ -65,6 +65,20 @@ func tapSum256(dst *float32, stride, nvec int, base, coef *float32, n int)
 //go:noescape
 func tapSum512(dst *float32, stride, nvec int, base, coef *float32, n int)
 
+// The kernels of a block of rays do 16 or 8 lanes.
+//
+//go:noescape
+func fanSum512(img *float32, b *fanBlock, sums *[vec]float32)
+
+//go:noescape
+func fanSum256(img *float32, b *fanBlock, sums *[vec]float32)
+
+//go:noescape
+func fanSpread512(img *float32, b *fanBlock, y *[vec]float32)
+
+//go:noescape
+func fanSpread256(img *float32, b *fanBlock, y *[vec]float32)
+
 func b2i(b bool) int {
 	if b {
 		return 1
@@ -186,4 +200,27 @@ func (k kernel) tapSum(dst []float32, stride int, base, coef []float32) {
 		return
 	}
 	tapSum256(&dst[0], stride, n, &base[taps-1], &coef[0], taps)
+}
+
+// fanLanes is how many rays of a fan are followed together, 0 for none.
+func (k kernel) fanLanes() int {
+	return [...]int{kernelGo: 0, kernelAVX2: vec / 2, kernelAVX512: vec}[k]
+}
+
+// fanSum sets the sums of the rays of a block.
+func (k kernel) fanSum(img []float32, b *fanBlock, sums *[vec]float32) {
+	if k == kernelAVX512 {
+		fanSum512(&img[0], b, sums)
+		return
+	}
+	fanSum256(&img[0], b, sums)
+}
+
+// fanSpread is the transpose of fanSum.
+func (k kernel) fanSpread(img []float32, b *fanBlock, y *[vec]float32) {
+	if k == kernelAVX512 {
+		fanSpread512(&img[0], b, y)
+		return
+	}
+	fanSpread256(&img[0], b, y)
 }

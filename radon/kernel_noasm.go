@@ -25,3 +25,9 @@ func (kernel) transpose(dst []float32, ds int, src []float32, w, h, ss int, add 
 func (kernel) tapSum(dst []float32, stride int, base, coef []float32) {
 	tapSumGo(dst, stride, base, coef)
 }
+
+func (kernel) fanLanes() int { return 0 }
+
+func (kernel) fanSum([]float32, *fanBlock, *[vec]float32) { panic("radon: no blocks of rays") }
+
+func (kernel) fanSpread([]float32, *fanBlock, *[vec]float32) { panic("radon: no blocks of rays") }

@@ -1,0 +1,222 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+
+// Constants of the kernels that follow a block of fan-beam rays.
+DATA fanOne<>+0(SB)/4, $0x3f800000
+GLOBL fanOne<>(SB), RODATA|NOPTR, $4
+DATA fanOne32<>+0(SB)/4, $0x2f800000 // 1/2^32
+GLOBL fanOne32<>(SB), RODATA|NOPTR, $4
+DATA fanOne24<>+0(SB)/4, $0x33800000 // 1/2^24
+GLOBL fanOne24<>(SB), RODATA|NOPTR, $4
+DATA fanLane<>+0(SB)/8, $0x3f80000000000000
+DATA fanLane<>+8(SB)/8, $0x4040000040000000
+DATA fanLane<>+16(SB)/8, $0x40a0000040800000
+DATA fanLane<>+24(SB)/8, $0x40e0000040c00000
+DATA fanLane<>+32(SB)/8, $0x4110000041000000
+DATA fanLane<>+40(SB)/8, $0x4130000041200000
+DATA fanLane<>+48(SB)/8, $0x4150000041400000
+DATA fanLane<>+56(SB)/8, $0x4170000041600000
+GLOBL fanLane<>(SB), RODATA|NOPTR, $64
+
+// FAN5 loads a block: places of the lanes, their slopes, the fraction of the pixel
+// that they are counted from and of its step, 1/2^32, the line, 1.
+#define FAN5 \
+	MOVQ b+8(FP), BX; \
+	VMOVUPS (BX), Z0; \
+	VMOVUPS 64(BX), Z1; \
+	MOVQ 128(BX), R8; \
+	MOVQ 136(BX), R9; \
+	MOVQ 144(BX), CX; \
+	VPBROADCASTD R8, Z2; \
+	VPBROADCASTD R9, Z3; \
+	VBROADCASTSS fanOne32<>(SB), Z4; \
+	VPXORD Z5, Z5, Z5; \
+	VBROADCASTSS fanOne<>(SB), Z6; \
+	VPTERNLOGD $0xFF, Z7, Z7, Z7; \
+	VPSRLD $31, Z7, Z7
+
+// PLACE5 sets AX to the pixel of the line, Z11 to its fraction and Z12 to the places
+// counted from it, and goes to the next line.
+#define PLACE5 \
+	MOVQ R8, AX; \
+	SARQ $32, AX; \
+	ADDQ R9, R8; \
+	LEAQ (SI)(AX*4), AX; \
+	VCVTUDQ2PS Z2, Z11; \
+	VPADDD Z3, Z2, Z2; \
+	VMULPS Z4, Z11, Z11; \
+	VMOVAPS Z0, Z12; \
+	VFMADD231PS Z1, Z5, Z12; \
+	VADDPS Z11, Z12, Z12
+
+// func fanSum512(img *float32, b *fanBlock, sums *[16]float32)
+TEXT ·fanSum512(SB), NOSPLIT, $0-24
+	MOVQ img+0(FP), SI
+	MOVQ sums+16(FP), DI
+	FAN5
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+f5line:
+	PLACE5
+	VADDPS Z6, Z5, Z5
+	VMOVUPS (AX), Z10
+	VCVTTPS2DQ Z12, Z13
+	VCVTDQ2PS Z13, Z14
+	VPADDD Z7, Z13, Z15
+	VSUBPS Z14, Z12, Z12
+	VPERMPS Z10, Z13, Z16
+	VPERMPS Z10, Z15, Z17
+	VSUBPS Z16, Z17, Z17
+	VADDPS Z16, Z8, Z8
+	VFMADD231PS Z17, Z12, Z9
+	DECQ CX
+	JNZ f5line
+	VADDPS Z9, Z8, Z8
+	VMOVUPS Z8, (DI)
+	VZEROUPPER
+	RET
+
+// func fanSpread512(img *float32, b *fanBlock, y *[16]float32)
+// A pixel gets each ray nearer than a pixel, times 1 less the distance: what fanSum512
+// takes of the pixel. min(|distance|, 1) is one instruction.
+TEXT ·fanSpread512(SB), NOSPLIT, $0-24
+	MOVQ img+0(FP), SI
+	MOVQ y+16(FP), DI
+	FAN5
+	VMOVUPS (DI), Z8
+	MOVQ 152(BX), R10
+	VBROADCASTSS 160(BX), Z20
+	VBROADCASTSS 164(BX), Z21
+	VBROADCASTSS 168(BX), Z22
+	VMOVUPS fanLane<>(SB), Z18
+	VSUBPS Z6, Z18, Z19
+b5line:
+	PLACE5
+	VMOVAPS X20, X13
+	VFMADD231SS X21, X5, X13
+	VADDPS Z6, Z5, Z5
+	VRCP14SS X13, X13, X13
+	VBROADCASTSS X13, Z13
+	VSUBPS Z11, Z19, Z14
+	VMOVAPS Z22, Z15
+	VFMADD231PS Z13, Z14, Z15
+	VCVTPS2DQ.RD_SAE Z15, Z15
+	VPXORD Z16, Z16, Z16
+	MOVQ R10, DX
+b5ray:
+	VPERMPS Z12, Z15, Z17
+	VPERMPS Z8, Z15, Z23
+	VPADDD Z7, Z15, Z15
+	VSUBPS Z18, Z17, Z17
+	VRANGEPS $0x0A, Z6, Z17, Z17
+	VSUBPS Z17, Z6, Z17
+	VFMADD231PS Z23, Z17, Z16
+	DECQ DX
+	JNZ b5ray
+	VADDPS (AX), Z16, Z16
+	VMOVUPS Z16, (AX)
+	DECQ CX
+	JNZ b5line
+	VZEROUPPER
+	RET
+
+// FAN2 and PLACE2 are FAN5 and PLACE5 for 8 lanes; a fraction keeps 24 bits.
+#define FAN2 \
+	MOVQ b+8(FP), BX; \
+	VMOVUPS (BX), Y0; \
+	VMOVUPS 64(BX), Y1; \
+	MOVQ 128(BX), R8; \
+	MOVQ 136(BX), R9; \
+	MOVQ 144(BX), CX; \
+	VPBROADCASTD 128(BX), Y2; \
+	VPBROADCASTD 136(BX), Y3; \
+	VBROADCASTSS fanOne24<>(SB), Y4; \
+	VXORPS Y5, Y5, Y5; \
+	VBROADCASTSS fanOne<>(SB), Y6; \
+	VPCMPEQD Y7, Y7, Y7; \
+	VPSRLD $31, Y7, Y7
+
+#define PLACE2 \
+	MOVQ R8, AX; \
+	SARQ $32, AX; \
+	ADDQ R9, R8; \
+	LEAQ (SI)(AX*4), AX; \
+	VPSRLD $8, Y2, Y11; \
+	VCVTDQ2PS Y11, Y11; \
+	VPADDD Y3, Y2, Y2; \
+	VMULPS Y4, Y11, Y11; \
+	VMOVAPS Y0, Y12; \
+	VFMADD231PS Y1, Y5, Y12; \
+	VADDPS Y11, Y12, Y12
+
+// func fanSum256(img *float32, b *fanBlock, sums *[16]float32)
+TEXT ·fanSum256(SB), NOSPLIT, $0-24
+	MOVQ img+0(FP), SI
+	MOVQ sums+16(FP), DI
+	FAN2
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+f2line:
+	PLACE2
+	VADDPS Y6, Y5, Y5
+	VMOVUPS (AX), Y10
+	VCVTTPS2DQ Y12, Y13
+	VCVTDQ2PS Y13, Y14
+	VPADDD Y7, Y13, Y15
+	VSUBPS Y14, Y12, Y12
+	VPERMPS Y10, Y13, Y13
+	VPERMPS Y10, Y15, Y15
+	VSUBPS Y13, Y15, Y15
+	VADDPS Y13, Y8, Y8
+	VFMADD231PS Y15, Y12, Y9
+	DECQ CX
+	JNZ f2line
+	VADDPS Y9, Y8, Y8
+	VMOVUPS Y8, (DI)
+	VZEROUPPER
+	RET
+
+// func fanSpread256(img *float32, b *fanBlock, y *[16]float32)
+// What differs from line to line only is read from the block, as registers are few.
+TEXT ·fanSpread256(SB), NOSPLIT, $0-24
+	MOVQ img+0(FP), SI
+	MOVQ y+16(FP), DI
+	FAN2
+	VMOVUPS (DI), Y8
+	MOVQ 152(BX), R10
+	VPCMPEQD Y9, Y9, Y9
+	VPSRLD $1, Y9, Y9
+	VMOVUPS fanLane<>(SB), Y10
+b2line:
+	PLACE2
+	VMOVSS 160(BX), X13
+	VFMADD231SS 164(BX), X5, X13
+	VADDPS Y6, Y5, Y5
+	VDIVSS X13, X6, X13
+	VBROADCASTSS X13, Y13
+	VSUBPS Y6, Y10, Y14
+	VSUBPS Y11, Y14, Y14
+	VBROADCASTSS 168(BX), Y15
+	VFMADD231PS Y13, Y14, Y15
+	VROUNDPS $9, Y15, Y15
+	VCVTTPS2DQ Y15, Y15
+	VXORPS Y11, Y11, Y11
+	MOVQ R10, DX
+b2ray:
+	VPERMPS Y12, Y15, Y13
+	VPERMPS Y8, Y15, Y14
+	VPADDD Y7, Y15, Y15
+	VSUBPS Y10, Y13, Y13
+	VANDPS Y9, Y13, Y13
+	VMINPS Y6, Y13, Y13
+	VSUBPS Y13, Y6, Y13
+	VFMADD231PS Y14, Y13, Y11
+	DECQ DX
+	JNZ b2ray
+	VADDPS (AX), Y11, Y11
+	VMOVUPS Y11, (AX)
+	DECQ CX
+	JNZ b2line
+	VZEROUPPER
+	RET
