@@ -28,8 +28,8 @@
 // # Fan beams
 //
 // [Fan] has the geometry. [RebinFan] makes parallel views of many source
-// positions; [FanProjector] and [FanFBP] work on few of them as they are, ray by
-// ray, without the above.
+// positions; [FanProjector] and [FanFBP] work on few of them as they are, without
+// the above: rays in blocks of neighbours (fan_block.go), or one by one.
 //
 // # Exactness
 //

@@ -59,12 +59,13 @@ def mu(hu):
     return (MU * (1 + hu / 1000)).astype(np.float32)
 
 
-def run_astra(kind, x, y):
-    """(FP, BP, FBP in ms, sinogram) by ASTRA's CPU projector of a kind."""
+def run_astra(kind, x, y, geo=None):
+    """(FP, BP, FBP in ms, sinogram) by ASTRA's CPU projector of a kind; no FBP with a geometry of its own."""
     n, (views, bins) = x.shape[0], y.shape
     vol = astra.create_vol_geom(n, n)
     # ASTRA's views turn the other way: s = x cos - y sin with y down is ours with y up
-    geo = astra.create_proj_geom("parallel", 1.0, bins, np.arange(views) * np.pi / views)
+    parallel = geo is None
+    geo = geo or astra.create_proj_geom("parallel", 1.0, bins, np.arange(views) * np.pi / views)
     p = astra.create_projector(kind, geo, vol)
     vid, sid = astra.data2d.create("-vol", vol, x), astra.data2d.create("-sino", geo, y)
     rid, fid = astra.data2d.create("-vol", vol), astra.data2d.create("-sino", geo)
@@ -78,7 +79,7 @@ def run_astra(kind, x, y):
 
     fp = best(algorithm("FP", ProjectionDataId=fid, VolumeDataId=vid))
     bp = best(algorithm("BP", ProjectionDataId=sid, ReconstructionDataId=rid))
-    fbp = best(algorithm("FBP", ProjectionDataId=sid, ReconstructionDataId=rid))
+    fbp = best(algorithm("FBP", ProjectionDataId=sid, ReconstructionDataId=rid)) if parallel else None
     sino = astra.data2d.get(fid)
     astra.algorithm.delete(made), astra.projector.delete(p), astra.data2d.delete([vid, sid, rid, fid])
     return fp, bp, fbp, sino
@@ -122,12 +123,50 @@ def go_bench(pattern, *flags):
     cmd = [GO, "test", "-run", "^$", "-bench", pattern, "-count", "50", "-benchtime", "20ms", *flags, "./radon"]
     out = subprocess.run(cmd, check=True, capture_output=True, text=True).stdout
     best_of = {}
-    line = r"^Benchmark(\w+)/(\w+)(?:/threads=(\d+)|/tile=\d+)?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+([\d.]+) MB/s)?(?:.*?([\d.]+) ns/slice)?"
+    line = r"^Benchmark(\w+|Fan/\w+)/(\w+)(?:/threads=(\d+)|/tile=\d+)?(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+([\d.]+) MB/s)?(?:.*?([\d.]+) ns/slice)?"
     for name, size, threads, ns, rate, slice_ns in re.findall(line, out, re.M):
         ms, gb = float(slice_ns or ns) / 1e6, float(rate or 0) / 1e3
         old = best_of.get((name, size, int(threads or 1)), (1e99, 0))
         best_of[name, size, int(threads or 1)] = min(old[0], ms), max(old[1], gb)
     return best_of
+
+
+# The modified Shepp-Logan phantom (Toft 1996): value, half axes, centre, degrees, in half images.
+ELLIPSES = np.array([
+    (1, .69, .92, 0, 0, 0), (-.8, .6624, .874, 0, -.0184, 0), (-.2, .11, .31, .22, 0, -18), (-.2, .16, .41, -.22, 0, 18), (.1, .21, .25, 0, .35, 0),
+    (.1, .046, .046, 0, .1, 0), (.1, .046, .046, 0, -.1, 0), (.1, .046, .023, -.08, -.605, 0), (.1, .023, .023, 0, -.606, 0), (.1, .023, .046, .06, -.605, 0)])
+
+
+def fan_exact(n, views, bins, width, sod, sdd, rays=16):
+    """Averages over the bins of exact line integrals, on unit pixels, of a fan on a flat detector."""
+    u = ((np.arange(bins * rays) + 0.5) / rays - bins / 2) * width
+    gamma = np.arctan(u / sdd)
+    theta, s = np.arange(views)[:, None] * 2 * np.pi / views - gamma, sod * np.sin(gamma)
+    out = np.zeros(theta.shape)
+    for v, a, b, x, y, deg in ELLIPSES * (1, n / 2, n / 2, n / 2, n / 2, 1):
+        t = theta - np.radians(deg)
+        half = (a * np.cos(t)) ** 2 + (b * np.sin(t)) ** 2
+        d = s - x * np.cos(theta) - y * np.sin(theta)
+        out += v * 2 * a * b * np.sqrt(np.maximum(0, half - d * d)) / half
+    return out.reshape(views, bins, rays).mean(2)
+
+
+def fans():
+    """Fan beams, flat detector: the same sizes, the source two image sides away, detector as far behind."""
+    print("\n| fan beam | what | ASTRA line | ASTRA strip | ctrecon | against line | against strip |\n|---|---|---|---|---|---|---|")
+    for n, views, bins in ((256, 25, 367), (512, 720, 729)):
+        x = phantom(n, views)[0]
+        vol = astra.create_vol_geom(n, n)
+        geo = astra.create_proj_geom("fanflat", 2.0, bins, np.arange(views) * 2 * np.pi / views, 2.0 * n, 2.0 * n)
+        peers = [run_astra(f"{kind}_fanflat", x, np.zeros((views, bins), np.float32), geo) for kind in ("line", "strip")]
+        size = f"{n}x{views}x{bins}"
+        mine = go_bench(f"^BenchmarkFan$/^(forward|adjoint)$/^{size}$/^threads=1$", "-cpu", "1")
+        for k, name in enumerate(("forward", "adjoint")):
+            m = mine[f"Fan/{name}", size, 1][0]
+            print(f"| {size} | {name} | {peers[0][k]:.2f} ms | {peers[1][k]:.2f} ms | {m:.3f} ms | {peers[0][k] / m:.1f}x | {peers[1][k] / m:.1f}x |", flush=True)
+        exact = fan_exact(n, views, bins, 2.0, 2.0 * n, 4.0 * n) * 2 * MU  # a value of 1 is 1000 HU
+        errors = [error(p[3], exact) for p in peers]
+        print(f"| {size} | error of the projection | {errors[0]:.2e} | {errors[1]:.2e} | see `TestFanAnalytic` | | |", flush=True)
 
 
 def cores(one, many):
@@ -172,6 +211,7 @@ def main():
         m = portable[name, size, 1][0]
         print(f"Portable Go (`-tags purego`), {name} at {size}: {m:.3f} ms, {peer_times[size][k] / m:.1f}x ASTRA linear.")
     cores(everything, go_bench(r"^Benchmark(Forward|Adjoint|FBP|Batch)$/(512x720x729|256x25x367)$/threads"))
+    fans()
 
 
 main()
