@@ -220,3 +220,123 @@ b2ray:
 	JNZ b2line
 	VZEROUPPER
 	RET
+
+DATA fanAtan<>+0(SB)/8, $0xbeaaaa773f800000
+DATA fanAtan<>+8(SB)/8, $0xbe1199d23e4cbf5d
+DATA fanAtan<>+16(SB)/8, $0xbd9819da3dda82f3
+DATA fanAtan<>+24(SB)/8, $0xbc28f0d53d1e9965
+GLOBL fanAtan<>(SB), RODATA|NOPTR, $32
+DATA fanTwo<>+0(SB)/4, $0x40000000
+GLOBL fanTwo<>(SB), RODATA|NOPTR, $4
+DATA fanVec<>+0(SB)/4, $0x41800000
+GLOBL fanVec<>(SB), RODATA|NOPTR, $4
+
+// BACK5 loads a line of pixels: see fanRow for the places. Z9 are the pixels.
+#define BACK5 \
+	MOVQ dst+0(FP), DI; \
+	MOVQ nvec+8(FP), CX; \
+	MOVQ q+16(FP), SI; \
+	MOVQ row+24(FP), BX; \
+	VBROADCASTSS 0(BX), Z0; \
+	VBROADCASTSS 4(BX), Z1; \
+	VBROADCASTSS 8(BX), Z2; \
+	VBROADCASTSS 12(BX), Z3; \
+	VBROADCASTSS 16(BX), Z4; \
+	VBROADCASTSS 20(BX), Z5; \
+	VBROADCASTSS 24(BX), Z6; \
+	VBROADCASTSS 28(BX), Z7; \
+	VBROADCASTSS 32(BX), Z8; \
+	VPBROADCASTD 36(BX), Z13; \
+	VMOVUPS fanLane<>(SB), Z9; \
+	VBROADCASTSS fanVec<>(SB), Z10; \
+	VPTERNLOGD $0xFF, Z11, Z11, Z11; \
+	VPSRLD $31, Z11, Z11; \
+	VBROADCASTSS fanTwo<>(SB), Z12
+
+// SEEN5 sets Z14 and Z15 to the pixels' places along and from the source.
+#define SEEN5 \
+	VMOVAPS Z0, Z14; \
+	VFMADD231PS Z1, Z9, Z14; \
+	VMOVAPS Z2, Z15; \
+	VFMADD231PS Z3, Z9, Z15; \
+	VADDPS Z10, Z9, Z9
+
+// INV5 sets B to 1/A: 14 bits and a step of Newton's.
+#define INV5(A, B, T) \
+	VRCP14PS A, B; \
+	VMOVAPS Z12, T; \
+	VFNMADD231PS A, B, T; \
+	VMULPS T, B, B
+
+// TAKE5 adds Z16 times the view at Z14 to the pixels. The bins of 16 pixels lie in two
+// vectors from the first one's on.
+#define TAKE5 \
+	VMOVAPS Z5, Z18; \
+	VFMADD231PS Z4, Z14, Z18; \
+	VMAXPS Z6, Z18, Z18; \
+	VMINPS Z7, Z18, Z18; \
+	VCVTTPS2DQ Z18, Z22; \
+	VCVTDQ2PS Z22, Z23; \
+	VPERMD Z22, Z13, Z21; \
+	VMOVD X21, AX; \
+	VSUBPS Z23, Z18, Z18; \
+	VPSUBD Z21, Z22, Z22; \
+	VMOVUPS (SI)(AX*4), Z24; \
+	VMOVUPS 64(SI)(AX*4), Z25; \
+	VPADDD Z11, Z22, Z23; \
+	VPERMI2PS Z25, Z24, Z22; \
+	VPERMI2PS Z25, Z24, Z23; \
+	VSUBPS Z22, Z23, Z23; \
+	VFMADD231PS Z23, Z18, Z22; \
+	VMOVUPS (DI), Z26; \
+	VFMADD231PS Z22, Z16, Z26; \
+	VMOVUPS Z26, (DI); \
+	ADDQ $64, DI
+
+// func fanFlat512(dst *float32, nvec int, q *float32, row *fanRow)
+TEXT ·fanFlat512(SB), NOSPLIT, $0-32
+	BACK5
+ff5vec:
+	SEEN5
+	INV5(Z15, Z16, Z17)
+	VMULPS Z16, Z14, Z14
+	VMULPS Z8, Z16, Z16
+	VMULPS Z16, Z16, Z16
+	TAKE5
+	DECQ CX
+	JNZ ff5vec
+	VZEROUPPER
+	RET
+
+// func fanCurved512(dst *float32, nvec int, q *float32, row *fanRow)
+TEXT ·fanCurved512(SB), NOSPLIT, $0-32
+	BACK5
+	VBROADCASTSS fanAtan<>+0(SB), Z27
+	VBROADCASTSS fanAtan<>+4(SB), Z28
+	VBROADCASTSS fanAtan<>+8(SB), Z29
+	VBROADCASTSS fanAtan<>+12(SB), Z30
+	VBROADCASTSS fanAtan<>+16(SB), Z31
+	VBROADCASTSS fanAtan<>+20(SB), Z8
+fc5vec:
+	SEEN5
+	INV5(Z15, Z16, Z17)
+	VMULPS Z14, Z14, Z19
+	VFMADD231PS Z15, Z15, Z19
+	VMULPS Z16, Z14, Z14
+	INV5(Z19, Z16, Z17)
+	VMULPS Z14, Z14, Z17
+	VBROADCASTSS fanAtan<>+28(SB), Z18
+	VBROADCASTSS fanAtan<>+24(SB), Z19
+	VFMADD213PS Z19, Z17, Z18
+	VFMADD213PS Z8, Z17, Z18
+	VFMADD213PS Z31, Z17, Z18
+	VFMADD213PS Z30, Z17, Z18
+	VFMADD213PS Z29, Z17, Z18
+	VFMADD213PS Z28, Z17, Z18
+	VFMADD213PS Z27, Z17, Z18
+	VMULPS Z18, Z14, Z14
+	TAKE5
+	DECQ CX
+	JNZ fc5vec
+	VZEROUPPER
+	RET

@@ -19,8 +19,12 @@ type FanFBP struct {
 	pre      []float32 // [view][bin] weights before filtering
 	coverage FanCoverage
 	live     []float32 // a view with its dead bins filled, weighted
-	filtered []float32 // a view with a zero on either side
+	filtered []float32 // a view with fanMargin zeros on either side
+	kern     kernel
 }
+
+// fanMargin is how far a line of pixels may look beside a view.
+const fanMargin = 2*vec + 4
 
 // FanCoverage says how the source positions of a scan cover the turn.
 type FanCoverage struct {
@@ -76,10 +80,10 @@ func NewFanFBP(grid ct.Grid, geo ct.Geometry, fan Fan, opt FBPOptions) (*FanFBP,
 		return nil, err
 	}
 	geo.Angles = slices.Clone(geo.Angles)
-	f := &FanFBP{grid: grid, geo: geo, fan: fan}
+	f := &FanFBP{grid: grid, geo: geo, fan: fan, kern: k}
 	f.ramp = newFilter(k, f.taps(opt))
 	f.weigh()
-	f.live, f.filtered = alloc(geo.Bins), alloc(geo.Bins+2)
+	f.live, f.filtered = alloc(geo.Bins), alloc(geo.Bins+2*fanMargin)
 	return f, nil
 }
 
@@ -227,7 +231,7 @@ func (f *FanFBP) Reconstruct(dst []float32, s ct.Sinogram) {
 		for k, w := range f.pre[lo:hi] {
 			f.live[k] *= w
 		}
-		f.ramp.apply(f.filtered[1:g.Bins+1], f.live, unscaled)
+		f.ramp.apply(f.filtered[fanMargin:fanMargin+g.Bins], f.live, unscaled)
 		f.backproject(dst, v)
 	}
 }
@@ -238,7 +242,6 @@ var unscaled = []float32{1}
 func (f *FanFBP) backproject(dst []float32, v int) {
 	g := f.grid
 	sin, cos := sincos(f.geo.Angles[v])
-	centre := float64(f.geo.Bins-1)/2 + f.geo.Offset + 1 // in filtered
 	for r := range g.H {
 		x, y := g.XY(r, 0)
 		l := fanLine{
@@ -246,17 +249,72 @@ func (f *FanFBP) backproject(dst []float32, v int) {
 			d: f.fan.SOD - x*sin + y*cos, dd: -g.DX * sin, // from the source
 		}
 		row := dst[r*g.W : (r+1)*g.W]
-		if f.fan.Curved {
-			l.curved(row, f.filtered, f.fan.SDD/f.geo.BinSize, centre)
-		} else {
-			l.flat(row, f.filtered, f.fan.SOD, f.fan.SDD/f.geo.BinSize, centre)
+		if n := len(row) / vec; f.kern == kernelAVX512 && n > 0 && f.narrow(l, n*vec) {
+			f.vectors(row[:n*vec], l)
+			l, row = l.from(n*vec), row[n*vec:]
 		}
+		f.pixels(row, l)
 	}
+}
+
+// pixels adds the view to a line pixel by pixel.
+func (f *FanFBP) pixels(row []float32, l fanLine) {
+	centre := float64(f.geo.Bins-1)/2 + f.geo.Offset + 1
+	q := f.filtered[fanMargin-1 : fanMargin+f.geo.Bins+1]
+	if f.fan.Curved {
+		l.curved(row, q, f.fan.SDD/f.geo.BinSize, centre)
+	} else {
+		l.flat(row, q, f.fan.SOD, f.fan.SDD/f.geo.BinSize, centre)
+	}
+}
+
+// fanRow is a line of the image for the kernels, in float32: fanLine, then the bin
+// perRad*angle (or tangent) + mid, from lo to hi where a view has zeros.
+type fanRow struct {
+	e, de, d, dd float32
+	per, mid     float32
+	lo, hi       float32
+	sod          float32
+	first        int32 // the pixel of a vector that sees the first bin: 0 or 15
+}
+
+// vectors adds the view to a line of whole vectors that narrow allows.
+func (f *FanFBP) vectors(row []float32, l fanLine) {
+	r := fanRow{
+		e: float32(l.e), de: float32(l.de), d: float32(l.d), dd: float32(l.dd), sod: float32(f.fan.SOD),
+		per: float32(f.fan.SDD / f.geo.BinSize), mid: float32(float64(f.geo.Bins-1)/2 + f.geo.Offset + fanMargin),
+		lo: fanMargin - 2, hi: float32(fanMargin + f.geo.Bins + 1),
+	}
+	if l.turn() < 0 {
+		r.first = vec - 1
+	}
+	f.kern.fanBack(row, f.filtered, &r, f.fan.Curved)
+}
+
+// narrow says whether any 16 of the n pixels of a line see less than two vectors of
+// bins, each another place, and for a curved detector an angle that the kernel's
+// arc tangent is made for.
+func (f *FanFBP) narrow(l fanLine, n int) bool {
+	end := l.from(n - 1)
+	per, turn := f.fan.SDD/f.geo.BinSize, math.Abs(l.turn())
+	near, far := min(l.d, end.d), max(math.Hypot(l.d, l.e), math.Hypot(end.d, end.e))
+	if f.fan.Curved && max(math.Abs(l.e/l.d), math.Abs(end.e/end.d)) > 0.8 {
+		return false
+	}
+	return per*turn/(near*near)*(vec-1) < 2*vec-2 && per*turn/(far*far) > 1e-2
 }
 
 // fanLine is a line of the image seen from the source: pixel c lies e+c*de along
 // the detector's axis and d+c*dd along the central ray.
 type fanLine struct{ e, de, d, dd float64 }
+
+// from is the line from pixel c on.
+func (l fanLine) from(c int) fanLine {
+	return fanLine{l.e + float64(c)*l.de, l.de, l.d + float64(c)*l.dd, l.dd}
+}
+
+// turn is how the tangent grows along the line, times the square of the distance.
+func (l fanLine) turn() float64 { return l.de*l.d - l.e*l.dd }
 
 // flat adds (sod/d)^2 q(e/d) to the pixels, q interpolated linearly.
 func (l fanLine) flat(dst, q []float32, sod, perTan, centre float64) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ctrecon/ct"
+	"ctrecon/ct/solve/optest"
 )
 
 func mustFanFBP(t testing.TB, grid ct.Grid, geo ct.Geometry, fan Fan, o FBPOptions) *FanFBP {
@@ -241,4 +242,39 @@ func TestRebinCoincident(t *testing.T) {
 			t.Errorf("view %d, central bin: %.3f, want %.3f", v, s.Data[i], want[i])
 		}
 	}
+}
+
+// TestFanBackKernels: lines done by vectors and pixel by pixel. Places are float32, so a
+// bin of some hundred is known to 3e-5, and white noise turns that into as much of its
+// size.
+func TestFanBackKernels(t *testing.T) {
+	eachFast(t, func(t *testing.T, k kernel) {
+		vectors := 0
+		for seed := range 40 {
+			s, fan := randomFan(uint64(seed))
+			s.grid.W += 3 * vec
+			fan.SOD = max(fan.SOD, 0.52*math.Hypot(float64(s.grid.W)*s.grid.DX, float64(s.grid.H)*s.grid.DY))
+			fan.SDD = max(fan.SDD, 1.3*fan.SOD)
+			sino := ct.Sinogram{Geometry: s.geo, Data: optest.Normals(s.geo.Len(), uint64(seed))}
+			var out [2][]float32
+			for i, name := range []string{k.String(), "go"} {
+				f := mustFanFBP(t, s.grid, s.geo, fan, FBPOptions{Kernel: name})
+				out[i] = make([]float32, s.grid.Len())
+				f.Reconstruct(out[i], sino)
+				if l := (fanLine{e: -1, de: s.grid.DX, d: fan.SOD}); i == 0 && f.narrow(l, vec) {
+					vectors++
+				}
+			}
+			want := make([]float64, len(out[1]))
+			for i, v := range out[1] {
+				want[i] = float64(v)
+			}
+			if e := relErr(out[0], want); !(e <= 1e-4) {
+				t.Errorf("seed %d: differ by %.2g, want at most 1e-4: %+v %+v %+v", seed, e, s.grid, s.geo, fan)
+			}
+		}
+		if vectors < 10 {
+			t.Errorf("vectors were used for %d geometries of 40", vectors)
+		}
+	})
 }

@@ -79,6 +79,14 @@ func fanSpread512(img *float32, b *fanBlock, y *[vec]float32)
 //go:noescape
 func fanSpread256(img *float32, b *fanBlock, y *[vec]float32)
 
+// Backprojection of a view of a fan onto nvec vectors of a line.
+//
+//go:noescape
+func fanFlat512(dst *float32, nvec int, q *float32, row *fanRow)
+
+//go:noescape
+func fanCurved512(dst *float32, nvec int, q *float32, row *fanRow)
+
 func b2i(b bool) int {
 	if b {
 		return 1
@@ -223,4 +231,13 @@ func (k kernel) fanSpread(img []float32, b *fanBlock, y *[vec]float32) {
 		return
 	}
 	fanSpread256(&img[0], b, y)
+}
+
+// fanBack adds the view q to a line of whole vectors; AVX-512 only.
+func (k kernel) fanBack(line, q []float32, row *fanRow, curved bool) {
+	if curved {
+		fanCurved512(&line[0], len(line)/vec, &q[0], row)
+		return
+	}
+	fanFlat512(&line[0], len(line)/vec, &q[0], row)
 }

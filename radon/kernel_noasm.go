@@ -31,3 +31,5 @@ func (kernel) fanLanes() int { return 0 }
 func (kernel) fanSum([]float32, *fanBlock, *[vec]float32) { panic("radon: no blocks of rays") }
 
 func (kernel) fanSpread([]float32, *fanBlock, *[vec]float32) { panic("radon: no blocks of rays") }
+
+func (kernel) fanBack([]float32, []float32, *fanRow, bool) { panic("radon: no vectors of pixels") }
