@@ -39,8 +39,8 @@ type job struct {
 	results []report.Method
 	start   time.Time // of the job, for what it writes
 	clock   time.Time // when this process began
-	also    []string // objects beside the series
-	packing string   // transfer syntax of their pixels
+	also    []string  // objects beside the series
+	packing string    // transfer syntax of their pixels
 }
 
 // runJob reconstructs the study by the methods and writes the result folder.
