@@ -56,8 +56,13 @@ func (e *NotAccepted) Error() string {
 }
 
 // ProtocolError is something that the peer sent and PS3.7 or PS3.8 does not allow.
-type ProtocolError struct{ What string }
+type ProtocolError struct {
+	What   string
+	reason byte // of the A-ABORT that answers it
+}
 
 func (e *ProtocolError) Error() string { return "protocol: " + e.What }
 
-func protocolf(format string, a ...any) error { return &ProtocolError{fmt.Sprintf(format, a...)} }
+func protocolf(format string, a ...any) error {
+	return &ProtocolError{fmt.Sprintf(format, a...), abortInvalidValue}
+}
