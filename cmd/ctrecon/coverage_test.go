@@ -26,7 +26,7 @@ func TestCoverage(t *testing.T) {
 		}
 		v.add(fmt.Sprintf("p%d", k), hu, truth, sd, dev, 1, mask)
 	}
-	l := v.fit()
+	l := v.fit("")
 	if math.Abs(l.c-2) > 0.1 || math.Abs(l.g-0.5) > 0.05 || math.Abs(l.f-10) > 3 {
 		t.Errorf("fitted %+v", l)
 	}

@@ -119,9 +119,8 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 	m.f.reconstruct(fbp, job.Sino)
 	d.toUnit(fbp, fbp)
 	if m.start != nil {
-		var r2 float64
-		r2, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds, nil)
-		m.dev = math.Sqrt(r2) * d.gain
+		_, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds, nil)
+		m.dev = m.start.off
 	} else {
 		err = m.totalVariation(ctx, warm, job, d)
 	}

@@ -45,8 +45,8 @@ type Result struct {
 	SD    []float32 // standard deviation of the error as samples foretell it, 1/mm, or nil
 	Prior []float32 // the part of Image that the data do not determine, 1/mm, or nil
 	// Deviation is about how far the restorer's first image is from the object, as
-	// its residual tells, in 1/mm; 0 where there is none. Slices that are harder
-	// than others have more of it.
+	// its residual tells, root mean square in 1/mm; 0 where there is none. Slices that
+	// are harder than others have more of it.
 	Deviation  float64
 	Chi2       float64   // mean of ((A mu - y)/sigma)^2 over live bins
 	Iterations int       // 0 for direct methods

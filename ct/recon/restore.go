@@ -33,6 +33,7 @@ type restorer struct {
 	net   *models.Restorer
 	probe []float32 // white noise of variance 1
 	u     []float32
+	off   float64 // of the last slice, Result.Deviation
 }
 
 // openRestorer opens the network of a bundle.
@@ -62,7 +63,7 @@ func (m *restorer) restore(ctx context.Context, u, fbp []float32, d *linearData,
 			return 0, modelErr(err)
 		}
 		if k == 0 {
-			r2 = m.deviation(d.Chi2(u), d.response(m.probe))
+			r2, m.off = m.deviation(d.Chi2(u), d.response(m.probe)), d.Deviation(u)
 		}
 		if rounds == 0 {
 			break
@@ -132,7 +133,7 @@ func (m *restored) Reconstruct(ctx context.Context, job Slice, p Progress) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	about := m.describe(coarse.Sino.Geometry, math.Sqrt(r2), d)
+	about := m.describe(coarse.Sino.Geometry, math.Sqrt(r2))
 	if coarse.Grid == job.Grid {
 		d.toMu(img.Pix, img.Pix)
 		return m.finish(&job, img, start, about), nil
@@ -160,8 +161,8 @@ func (m *restored) ready(job *Slice) (Slice, error) {
 
 // describe names what was used, and what of the measurement the network has not
 // seen.
-func (m *restored) describe(g ct.Geometry, r float64, d *linearData) Result {
-	return Result{Iterations: max(1, m.rounds), Deviation: r * d.gain, Warnings: unlikeTraining(m.bundle, g), Settings: []Setting{
+func (m *restored) describe(g ct.Geometry, r float64) Result {
+	return Result{Iterations: max(1, m.rounds), Deviation: m.r.off, Warnings: unlikeTraining(m.bundle, g), Settings: []Setting{
 		{"model", fmt.Sprintf("%s %s (%.12s)", m.bundle.Name, m.bundle.Version, m.bundle.SHA256)}, {"rounds", fmt.Sprint(m.rounds)}, {"network off by about HU", fmt.Sprintf("%.1f", r*m.r.net.Range.Half)},
 	}}
 }

@@ -46,6 +46,8 @@ func (l *link) readAssociate(kind byte) (*associate, error) {
 			return nil, unexpected(err)
 		}
 		return nil, &Rejected{Result: b[1], Source: b[2], Reason: b[3]}
+	case got == pduReleaseRQ || got == pduReleaseRP:
+		return nil, &ProtocolError{"release before the association", abortUnexpected}
 	default:
 		return nil, otherPDU(l.conn, got)
 	}

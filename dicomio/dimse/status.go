@@ -63,6 +63,7 @@ var meanings = map[uint16]string{
 	DuplicateInvocation: "duplicate invocation", UnrecognizedOperation: "unrecognized operation",
 	MistypedArgument: "mistyped argument", ResourceLimitation: "resource limitation",
 	CoercedElements: "coercion of data elements", ElementsDiscarded: "elements discarded",
+	0x0001: "some attributes are not supported", 0x0107: "attribute list error", 0x0116: "attribute value out of range",
 	ClassMismatchWarning: "data set does not match SOP class",
 }
 

@@ -87,7 +87,8 @@ type Bundle struct {
 
 // ErrorLaw is the standard deviation of the error of a mean of samples inside the
 // body: sd^2 = (Spread s)^2 + (Deviation d)^2 + FloorHU^2 with s the deviation of
-// the samples and d that of the restored image as its residual tells it, both in HU.
+// the samples and d that of the restored image over the grid as its projections tell it,
+// both in HU.
 // ctrecon evaluate --coverage measures it.
 type ErrorLaw struct {
 	Spread    float64 `json:"spread"`
