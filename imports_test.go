@@ -13,7 +13,7 @@ import (
 // layer orders the packages of docs/architecture.md: a package imports only
 // from layers below its own, or from its own folder.
 var layer = map[string]int{
-	"ct":       0,
+	"ct": 0, "dicomio/uid": 0,
 	"ct/solve": 1, "ct/metrics": 1, "ct/physics": 1, "ldm/onnx": 1, "ldm/vjp": 1,
 	"radon": 2, "phantoms": 2, "ldm": 2,
 	"ldm/models": 3, "dicomio/codec": 3, "dicomio/dimse": 3,

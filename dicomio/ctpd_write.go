@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"ctrecon/dicomio/uid"
 )
 
 // ProjectionWriter writes a scan in DICOM-CT-PD, one file a view. It writes what
@@ -105,7 +107,7 @@ func (w *ProjectionWriter) encode(i int, data []float32) []byte {
 	meta.text(0x00020002, "UI", ctImage)
 	meta.text(0x00020003, "UI", instance)
 	meta.text(0x00020010, "UI", syntax)
-	meta.text(0x00020012, "UI", implementationClass)
+	meta.text(0x00020012, "UI", uid.Implementation)
 	head := &pdEncoder{b: append(make([]byte, 128), "DICM"...)}
 	head.put(tagMetaLength, "UL", binary.LittleEndian.AppendUint32(nil, uint32(len(meta.b))))
 	e := &pdEncoder{b: append(head.b, meta.b...), implicit: w.Implicit}

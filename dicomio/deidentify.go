@@ -7,11 +7,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"ctrecon/dicomio/uid"
 
 	"github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -115,9 +116,7 @@ func (d *Deidentifier) uid(old string) string {
 	if d.has("uids") || old == "" {
 		return old
 	}
-	b := d.mac("uid", old)[:16]
-	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
-	return "2.25." + new(big.Int).SetBytes(b).String()
+	return uid.OfUUID([16]byte(d.mac("uid", old)), 8)
 }
 
 // Series takes the identity out of a series in place: its headers, UIDs, names of

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"ctrecon/dicomio/uid"
+
 	"github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
@@ -19,8 +21,8 @@ func fileHeader(elements map[tag.Tag]*dicom.Element, syntax string) ([]byte, err
 	elements[tag.MediaStorageSOPClassUID] = must(tag.MediaStorageSOPClassUID, elements[tag.SOPClassUID].Value.GetValue())
 	elements[tag.MediaStorageSOPInstanceUID] = must(tag.MediaStorageSOPInstanceUID, elements[tag.SOPInstanceUID].Value.GetValue())
 	put(tag.TransferSyntaxUID, []string{syntax})
-	put(tag.ImplementationClassUID, []string{implementationClass})
-	put(tag.ImplementationVersionName, []string{"CTRECON_0_1"})
+	put(tag.ImplementationClassUID, []string{uid.Implementation})
+	put(tag.ImplementationVersionName, []string{uid.ImplementationVersion})
 	ds := dicom.Dataset{}
 	for _, e := range elements {
 		ds.Elements = append(ds.Elements, e)

@@ -3,6 +3,8 @@ package dicomio
 import (
 	"strconv"
 
+	"ctrecon/dicomio/uid"
+
 	"github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
@@ -93,7 +95,7 @@ func (b *builder) observer() [][]*dicom.Element {
 	return [][]*dicom.Element{
 		codeItem("HAS CONCEPT MOD", Code{"121049", "DCM", "Language of Content Item and Descendants"}, Code{"en", "RFC5646", "English"}),
 		codeItem("HAS OBS CONTEXT", Code{"121005", "DCM", "Observer Type"}, Code{"121007", "DCM", "Device"}),
-		append(concept("HAS OBS CONTEXT", "UIDREF", "121012", "DCM", "Device Observer UID"), must(tag.UID, []string{implementationClass})),
+		append(concept("HAS OBS CONTEXT", "UIDREF", "121012", "DCM", "Device Observer UID"), must(tag.UID, []string{uid.Implementation})),
 		device("121013", "Device Observer Name", "ctrecon"), device("121014", "Device Observer Manufacturer", "ctrecon project"),
 		device("121015", "Device Observer Model Name", "ctrecon "+b.d.Software),
 		codeItem("HAS CONCEPT MOD", Code{"121058", "DCM", "Procedure reported"}, Code{"77477000", "SCT", "Computed tomography"}),

@@ -2,8 +2,9 @@ package dicomio
 
 import (
 	"crypto/sha256"
-	"math/big"
 	"strings"
+
+	"ctrecon/dicomio/uid"
 )
 
 // uidSpace separates our names from everybody else's.
@@ -19,14 +20,8 @@ func UID(names ...string) string {
 		h.Write([]byte(n))
 		h.Write([]byte{0})
 	}
-	b := h.Sum(nil)[:16]
-	b[6] = b[6]&0x0f | 0x80 // version 8: custom
-	b[8] = b[8]&0x3f | 0x80
-	return "2.25." + new(big.Int).SetBytes(b).String()
+	return uid.OfUUID([16]byte(h.Sum(nil)), 8) // version 8: custom
 }
-
-// implementationClass names this program in the meta information of its files.
-const implementationClass = "2.25.302043790172249692526321623266752743501"
 
 // isUID says whether a text is a UID (PS3.5 9.1): numbers without leading zeros,
 // separated by dots, up to 64 characters.

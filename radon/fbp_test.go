@@ -153,10 +153,10 @@ func TestFilter(t *testing.T) {
 // -2/(pi^2 (4n^2-1)) at unit spacing.
 func TestRampTaps(t *testing.T) {
 	smooth := func(side, mid float64) func(n int) float64 {
-		return func(n int) float64 { return mid*ramp(n) + side*(ramp(n-1)+ramp(n+1)) }
+		return func(n int) float64 { return mid*Ramp(n) + side*(Ramp(n-1)+Ramp(n+1)) }
 	}
 	wants := map[Window]func(n int) float64{
-		RamLak: ramp, Hann: smooth(.25, .5), Hamming: smooth(.23, .54),
+		RamLak: Ramp, Hann: smooth(.25, .5), Hamming: smooth(.23, .54),
 		SheppLogan: func(n int) float64 { return -2 / (math.Pi * math.Pi * float64(4*n*n-1)) },
 		Cosine: func(n int) float64 { // integral of 2 f cos(pi f) cos(2 pi f n), 0 < f < 1/2
 			g := func(c float64) float64 { return math.Sin(c/2)/(2*c) + (math.Cos(c/2)-1)/(c*c) }

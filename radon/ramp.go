@@ -53,9 +53,10 @@ func (w Window) check() error {
 	return fmt.Errorf("radon: no window %q; there are %v", string(w), Windows())
 }
 
-// ramp is lag n of the band-limited ramp at unit spacing (Kak and Slaney,
-// Principles of Computerized Tomographic Imaging, 1988, chapter 3, eq. 61).
-func ramp(n int) float64 {
+// Ramp is lag n of the band-limited ramp filter at unit spacing; at spacing ds it is
+// that over ds^2 (Kak and Slaney, Principles of Computerized Tomographic Imaging,
+// 1988, chapter 3, eq. 61).
+func Ramp(n int) float64 {
 	switch {
 	case n == 0:
 		return 0.25
@@ -73,7 +74,7 @@ func rampTaps(bins int, w Window, cutoff float64) []float64 {
 	taps := make([]float64, bins)
 	if w == RamLak && cutoff == 1 {
 		for n := range taps {
-			taps[n] = ramp(n)
+			taps[n] = Ramp(n)
 		}
 		return taps
 	}
@@ -83,7 +84,7 @@ func rampTaps(bins int, w Window, cutoff float64) []float64 {
 	}
 	h := make([]float64, size)
 	for n := range size {
-		h[n] = ramp(min(n, size-n))
+		h[n] = Ramp(min(n, size-n))
 	}
 	fft := fourier.NewFFT(size)
 	spectrum := fft.Coefficients(nil, h)

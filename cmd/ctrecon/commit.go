@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"time"
 
 	"ctrecon/dicomio/dimse"
+	"ctrecon/dicomio/uid"
 )
 
 // committed is the peer's report on storage commitment.
@@ -21,7 +20,7 @@ type committed struct {
 
 // commit asks for storage commitment of all objects and waits for the report.
 func (s *sending) commit(ctx context.Context) (*committed, error) {
-	rq := dimse.Commitment{Transaction: newTransaction()}
+	rq := dimse.Commitment{Transaction: uid.Random()}
 	for _, o := range s.objects {
 		rq.Instances = append(rq.Instances, dimse.Reference{SOPClass: o.SOPClass, SOPInstance: o.SOPInstance})
 	}
@@ -145,11 +144,3 @@ func (r reporter) Report(_ context.Context, _ dimse.Remote, got dimse.Commitment
 }
 
 func (r reporter) Ended(dimse.Remote, bool) {}
-
-// newTransaction is a random UID (PS3.5 B.2).
-func newTransaction() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return "2.25." + new(big.Int).SetBytes(b[:]).String()
-}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/optimize"
+	"gonum.org/v1/gonum/stat"
 )
 
 // coverage gathers errors against the spread of samples and the deviation that the
@@ -22,6 +23,7 @@ type coverage struct {
 type spreadTable struct {
 	patient string
 	dev     float64 // HU, recon.Result.Deviation
+	err, sd float64 // HU, root mean square over the pixels of errors and of spreads
 	n       [coverBins][coverBins]float64
 }
 
@@ -59,14 +61,16 @@ func coverValue(k int) float64 {
 func (v *coverage) add(patient string, hu, truth, sd []float32, dev, scale float64, mask []bool) {
 	t := &spreadTable{patient: patient, dev: scale * dev}
 	v.slices = append(v.slices, t)
+	n := 0.0
 	for i, in := range mask {
 		if !in {
 			continue
 		}
-		e := math.Abs(float64(hu[i]) - float64(truth[i]))
-		k := coverBin(scale * float64(sd[i]))
-		t.n[k][coverBin(e)]++
+		e, s := math.Abs(float64(hu[i])-float64(truth[i])), scale*float64(sd[i])
+		t.n[coverBin(s)][coverBin(e)]++
+		t.err, t.sd, n = t.err+e*e, t.sd+s*s, n+1
 	}
+	t.err, t.sd = math.Sqrt(t.err/max(1, n)), math.Sqrt(t.sd/max(1, n))
 }
 
 // fit finds the calibration with which the intervals of 90 % come nearest to
@@ -127,6 +131,16 @@ func (v *coverage) shares(l calibration, z float64) map[string]float64 {
 	return in
 }
 
+// correlations over the slices of their error with their deviation and with their
+// spread, each root mean square.
+func (v *coverage) correlations() (dev, spread float64) {
+	var e, d, s []float64
+	for _, t := range v.slices {
+		e, d, s = append(e, t.err), append(d, t.dev), append(s, t.sd)
+	}
+	return stat.Correlation(e, d, nil), stat.Correlation(e, s, nil)
+}
+
 // write prints the calibration and the coverage of 90 % intervals by patient.
 func (v *coverage) write(w io.Writer) {
 	l := v.fit("")
@@ -135,4 +149,6 @@ func (v *coverage) write(w io.Writer) {
 	for _, p := range slices.Sorted(maps.Keys(with)) {
 		fmt.Fprintf(w, "| %s | %.1f %% | %.1f %% | %.1f %% |\n", p, 100*with[p], 100*v.shares(v.fit(p), z90)[p], 100*without[p])
 	}
+	dev, spread := v.correlations()
+	fmt.Fprintf(w, "\nerror of a slice: correlation with d %.3f, with s %.3f (%d slices)\n", dev, spread, len(v.slices))
 }

@@ -35,6 +35,11 @@ func TestCoverage(t *testing.T) {
 			t.Errorf("%s: covered %.3f", p, got)
 		}
 	}
+	// The spreads are the same in every slice, and sqrt(4 910.5 + d^2/4 + 100), 910.5
+	// the mean square of s, correlates with d = 5, 20, 50, 80 to 0.977.
+	if dev, _ := v.correlations(); math.Abs(dev-0.977) > 0.01 {
+		t.Errorf("correlation %.3f", dev)
+	}
 	var b strings.Builder
 	v.write(&b)
 	if !strings.Contains(b.String(), "| p3 | ") {

@@ -72,18 +72,18 @@ func runSend(c *cli.Context) error {
 	s := &sending{c: c, client: client, objects: objects, start: time.Now()}
 	s.bar = newMeter(c.App.ErrWriter, "sending", len(objects), c.Bool("quiet"))
 	for _, o := range objects {
-		s.results = append(s.results, sent{File: o.Path, Class: o.SOPClass, Instance: o.SOPInstance, Error: "not sent", again: true})
+		s.results = append(s.results, sent{File: o.Path, Class: o.SOPClass, Instance: o.SOPInstance, Error: notSent, again: true})
 	}
 	err = s.sendAll(c.Context)
 	s.bar.end()
-	if ctxErr := c.Context.Err(); ctxErr != nil {
-		return outputErr(fmt.Errorf("interrupted: %d of %d objects were stored", s.count(), len(objects)))
+	if c.Context.Err() != nil {
+		err = &coded{exitInterrupted, fmt.Errorf("interrupted: %d of %d objects were stored", s.count(), len(objects))}
 	}
 	var commit *committed
 	if err == nil && c.Bool("commit") {
 		commit, err = s.commit(c.Context)
 	}
-	if e := s.print(commit, skipped); err == nil {
+	if e := s.print(commit, skipped, err); err == nil {
 		err = e
 	}
 	return outputErr(err)
@@ -214,14 +214,18 @@ func (s *sending) missing() error {
 	return fmt.Errorf("peer %s: %d of %d objects were not stored; the first, %s: %s", s.client.Peer, len(s.results)-s.count(), len(s.results), s.results[i].File, s.results[i].Error)
 }
 
+// notSent is the error of an object whose turn has not come.
+const notSent = "not sent"
+
 // listed are the objects that a person is told about one by one; --json has all.
 const listed = 20
 
-// list names the objects that were not stored without more ado.
-func (s *sending) list(w io.Writer) {
+// list names the objects that were not stored without more ado. Of those that share
+// the end of all, only that is told.
+func (s *sending) list(w io.Writer, end error) {
 	n := 0
 	for _, r := range s.results {
-		if r.Status == "0000" {
+		if r.Status == "0000" || end != nil && r.Error == end.Error() || r.Error == notSent {
 			continue
 		}
 		if n++; n > listed {
@@ -238,8 +242,8 @@ func (s *sending) list(w io.Writer) {
 	}
 }
 
-// print tells what became of the objects.
-func (s *sending) print(commit *committed, skipped int) error {
+// print tells what became of the objects; end is the error that the command ends with.
+func (s *sending) print(commit *committed, skipped int, end error) error {
 	took := math.Round(time.Since(s.start).Seconds()*100) / 100
 	w := s.c.App.Writer
 	if s.c.Bool("json") {
@@ -250,7 +254,7 @@ func (s *sending) print(commit *committed, skipped int) error {
 			"seconds": took, "objects": s.results, "commitment": commit,
 		})
 	}
-	s.list(w)
+	s.list(w, end)
 	text := fmt.Sprintf("%s: %d of %d objects stored in %.1f s", s.client.Peer, s.count(), len(s.results), took)
 	if skipped > 0 {
 		text += fmt.Sprintf("; %d files in the folders are no DICOM objects", skipped)

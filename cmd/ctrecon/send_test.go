@@ -26,6 +26,7 @@ type archive struct {
 
 	mu     sync.Mutex
 	stored map[string][]byte
+	first  func() // called when the first object has come, or nil
 }
 
 func (a *archive) Store(_ context.Context, _ dimse.Remote, r dimse.StoreRequest, data io.Reader) dimse.Status {
@@ -37,6 +38,9 @@ func (a *archive) Store(_ context.Context, _ dimse.Remote, r dimse.StoreRequest,
 		return dimse.Status{Code: dimse.OutOfResources, Comment: "full"}
 	}
 	a.stored[r.SOPInstance] = b
+	if a.first != nil && len(a.stored) == 1 {
+		a.first()
+	}
 	return dimse.Status{}
 }
 
@@ -148,12 +152,33 @@ func TestSend(t *testing.T) {
 			if len(a.stored) != c.stored {
 				t.Errorf("%d objects at the peer, want %d", len(a.stored), c.stored)
 			}
+			if n := strings.Count(out.String(), "not recognized"); n > 1 {
+				t.Errorf("%d times said that there is no association: %s", n, out.String())
+			}
 			for _, s := range c.says {
 				if !strings.Contains(out.String(), s) {
 					t.Errorf("%q does not say %q", out.String(), s)
 				}
 			}
 		})
+	}
+}
+
+// TestSendInterrupted: what was stored before is told, and the exit code is that of
+// an interruption.
+func TestSendInterrupted(t *testing.T) {
+	dir := objects(t)
+	a, peer := archived(t, 0, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	a.first = stop
+	var out, errs bytes.Buffer
+	if code := run(ctx, []string{"ctrecon", "send", "--quiet", "--json", peer, dir}, &out, &errs); code != exitInterrupted || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit code %d, %s", code, errs.String())
+	}
+	var got struct{ Stored, Failed int }
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Stored > 1 || got.Stored+got.Failed != 3 {
+		t.Errorf("%s: %v", out.String(), err)
 	}
 }
 

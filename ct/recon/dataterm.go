@@ -7,6 +7,7 @@ import (
 	"ctrecon/ct"
 	"ctrecon/ct/solve"
 	"ctrecon/ldm"
+	"ctrecon/radon"
 )
 
 // modelError is the discretisation error of data against pixels, in nepers: the
@@ -100,14 +101,22 @@ func (d *linearData) response(u []float32) float64 {
 	return sum / float64(max(1, n))
 }
 
-// Chi2 is the mean square of the weighted residual.
-func (d *linearData) Chi2(u []float32) float64 {
+// residual leaves A mu - y of an image u in sino.
+func (d *linearData) residual(u []float32) {
 	d.toMu(d.mu, u)
 	d.A.Apply(d.sino, d.mu)
+	for i, v := range d.y {
+		d.sino[i] -= v
+	}
+}
+
+// Chi2 is the mean square of the weighted residual.
+func (d *linearData) Chi2(u []float32) float64 {
+	d.residual(u)
 	sum, n := 0.0, 0
 	for i, w := range d.w {
 		if w > 0 {
-			z := float64(w) * float64(d.sino[i]-d.y[i])
+			z := float64(w) * float64(d.sino[i])
 			sum, n = sum+z*z, n+1
 		}
 	}
@@ -117,17 +126,17 @@ func (d *linearData) Chi2(u []float32) float64 {
 // Deviation is how far the image u is from the object, in 1/mm, root mean square
 // over the grid, with no knowledge of what its error looks like: by the Fourier slice
 // theorem the transform of a projected error is a line through the error's own, and
-// so the integral of |f| times its power is that over the plane. What the noise
-// alone adds is taken off; 0 when nothing is left.
+// so the integral of |f| times its power, mean over the views and times pi, is that
+// over the plane. That holds for parallel views all around, and about for others.
+// What the noise alone adds is taken off; 0 when nothing is left.
 func (d *linearData) Deviation(u []float32) float64 {
-	d.toMu(d.mu, u)
-	d.A.Apply(d.sino, d.mu)
+	d.residual(u)
 	sum, views := 0.0, len(d.y)/d.bins
 	for i, w := range d.w {
-		if d.sino[i] -= d.y[i]; !(w > 0) {
-			d.sino[i] = 0
+		if w > 0 {
+			sum -= radon.Ramp(0) / (float64(w) * float64(w))
 		} else {
-			sum -= rampTap(0) / (float64(w) * float64(w))
+			d.sino[i] = 0
 		}
 	}
 	for v := range views {
@@ -141,31 +150,20 @@ func (d *linearData) Deviation(u []float32) float64 {
 func ramped(r []float32) float64 {
 	sum := 0.0
 	for k := range r {
-		if k > 0 && k%2 == 0 {
+		tap := radon.Ramp(k)
+		if tap == 0 {
 			continue
+		}
+		if k > 0 {
+			tap *= 2 // both sides
 		}
 		part := 0.0
 		for i, x := range r[k:] {
 			part += float64(x) * float64(r[i])
 		}
-		if k > 0 {
-			part *= 2
-		}
-		sum += rampTap(k) * part
+		sum += tap * part
 	}
 	return sum
-}
-
-// rampTap is the band-limited ramp k bins away, in units of 1/distance^2; that of
-// even k is 0 (Kak and Slaney, eq. 3.61).
-func rampTap(k int) float64 {
-	switch {
-	case k == 0:
-		return 0.25
-	case k%2 == 0:
-		return 0
-	}
-	return -1 / (math.Pi * math.Pi * float64(k) * float64(k))
 }
 
 var _ ldm.GradientTerm = (*linearData)(nil)
@@ -173,11 +171,10 @@ var _ ldm.GradientTerm = (*linearData)(nil)
 // Gradient writes gain A'W W(A mu - y), that of half the sum of squares, and
 // returns their mean.
 func (d *linearData) Gradient(g, u []float32) float64 {
-	d.toMu(d.mu, u)
-	d.A.Apply(d.sino, d.mu)
+	d.residual(u)
 	sum, n := 0.0, 0
 	for i, w := range d.w {
-		z := w * (d.sino[i] - d.y[i])
+		z := w * d.sino[i]
 		if w > 0 {
 			sum, n = sum+float64(z)*float64(z), n+1
 		}

@@ -119,8 +119,9 @@ func (m *diffusion) conditions(ctx context.Context, job *Slice, d *linearData) (
 	m.f.reconstruct(fbp, job.Sino)
 	d.toUnit(fbp, fbp)
 	if m.start != nil {
-		_, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds, nil)
-		m.dev = m.start.off
+		var e estimate
+		e, err = m.start.restore(ctx, warm, fbp, d, m.start.net.Rounds, nil)
+		m.dev = e.deviation
 	} else {
 		err = m.totalVariation(ctx, warm, job, d)
 	}

@@ -33,7 +33,12 @@ type restorer struct {
 	net   *models.Restorer
 	probe []float32 // white noise of variance 1
 	u     []float32
-	off   float64 // of the last slice, Result.Deviation
+}
+
+// estimate is how far the network's first image is from the object, told twice.
+type estimate struct {
+	r2        float64 // mean square in units of the model, for the data step
+	deviation float64 // Result.Deviation, for people and the law of errors
 }
 
 // openRestorer opens the network of a bundle.
@@ -49,30 +54,30 @@ func openRestorer(b *models.Bundle, o onnx.Options) (*restorer, error) {
 }
 
 // restore writes the image after so many rounds to u, all in units of the model
-// and not clipped, and returns r^2. rounds 0 is the network alone.
-func (m *restorer) restore(ctx context.Context, u, fbp []float32, d *linearData, rounds int, p Progress) (r2 float64, err error) {
+// and not clipped. rounds 0 is the network alone.
+func (m *restorer) restore(ctx context.Context, u, fbp []float32, d *linearData, rounds int, p Progress) (e estimate, err error) {
 	copy(u, fbp)
 	for k := 0; k == 0 || k < rounds; k++ {
 		if p != nil {
 			p(k, max(1, rounds), math.NaN())
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return e, err
 		}
 		if err := m.net.Run(ctx, u, fbp); err != nil {
-			return 0, modelErr(err)
+			return e, modelErr(err)
 		}
 		if k == 0 {
-			r2, m.off = m.deviation(d.Chi2(u), d.response(m.probe)), d.Deviation(u)
+			e = estimate{m.deviation(d.Chi2(u), d.response(m.probe)), d.Deviation(u)}
 		}
 		if rounds == 0 {
 			break
 		}
-		if err := d.Solve(ctx, u, u, nil, r2, restoreTol, restoreIterations); err != nil {
-			return 0, err
+		if err := d.Solve(ctx, u, u, nil, e.r2, restoreTol, restoreIterations); err != nil {
+			return e, err
 		}
 	}
-	return r2, nil
+	return e, nil
 }
 
 // deviation is the mean square error of an image whose residual has the chi-square
@@ -129,16 +134,16 @@ func (m *restored) Reconstruct(ctx context.Context, job Slice, p Progress) (Resu
 	img := ct.NewImage(coarse.Grid)
 	m.f.reconstruct(img.Pix, coarse.Sino)
 	d.toUnit(m.r.u, img.Pix)
-	r2, err := m.r.restore(ctx, img.Pix, m.r.u, d, m.rounds, p)
+	e, err := m.r.restore(ctx, img.Pix, m.r.u, d, m.rounds, p)
 	if err != nil {
 		return Result{}, err
 	}
-	about := m.describe(coarse.Sino.Geometry, math.Sqrt(r2))
+	about := m.describe(coarse.Sino.Geometry, e)
 	if coarse.Grid == job.Grid {
 		d.toMu(img.Pix, img.Pix)
 		return m.finish(&job, img, start, about), nil
 	}
-	return m.fine.refine(ctx, &job, coarse.Grid, img.Pix, rng, r2, start, about)
+	return m.fine.refine(ctx, &job, coarse.Grid, img.Pix, rng, e.r2, start, about)
 }
 
 // ready checks the slice and plans for its geometry; it returns the slice on the
@@ -161,8 +166,8 @@ func (m *restored) ready(job *Slice) (Slice, error) {
 
 // describe names what was used, and what of the measurement the network has not
 // seen.
-func (m *restored) describe(g ct.Geometry, r float64) Result {
-	return Result{Iterations: max(1, m.rounds), Deviation: m.r.off, Warnings: unlikeTraining(m.bundle, g), Settings: []Setting{
-		{"model", fmt.Sprintf("%s %s (%.12s)", m.bundle.Name, m.bundle.Version, m.bundle.SHA256)}, {"rounds", fmt.Sprint(m.rounds)}, {"network off by about HU", fmt.Sprintf("%.1f", r*m.r.net.Range.Half)},
+func (m *restored) describe(g ct.Geometry, e estimate) Result {
+	return Result{Iterations: max(1, m.rounds), Deviation: e.deviation, Warnings: unlikeTraining(m.bundle, g), Settings: []Setting{
+		{"model", fmt.Sprintf("%s %s (%.12s)", m.bundle.Name, m.bundle.Version, m.bundle.SHA256)}, {"rounds", fmt.Sprint(m.rounds)}, {"network off by about HU", fmt.Sprintf("%.1f", math.Sqrt(e.r2)*m.r.net.Range.Half)},
 	}}
 }

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"ctrecon/dicomio/uid"
 )
 
 // provider is the server's end of one connection.
@@ -166,7 +168,7 @@ const holdAnswers = 4096
 func (p *provider) welcome(rq *associate) error {
 	ac := &associate{
 		kind: pduAssociateAC, version: protocolVersionOne, called: rq.called, calling: rq.calling, application: applicationContext,
-		maxPDU: uint32(p.limits.PDU), class: implementationClass, versionName: implementationVersion,
+		maxPDU: uint32(p.limits.PDU), class: uid.Implementation, versionName: uid.ImplementationVersion,
 	}
 	if rq.async != nil {
 		ac.async = &[2]uint16{1, 1}

@@ -7,13 +7,7 @@ import (
 	"strings"
 )
 
-const (
-	applicationContext = "1.2.840.10008.3.1.1.1"
-	// The implementation that made a file or opened an association; the same as in
-	// the files that dicomio writes.
-	implementationClass   = "2.25.302043790172249692526321623266752743501"
-	implementationVersion = "CTRECON_0_1"
-)
+const applicationContext = "1.2.840.10008.3.1.1.1"
 
 // Item types of A-ASSOCIATE (PS3.8 9.3.2, PS3.7 D.3).
 const (

@@ -9,6 +9,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"ctrecon/dicomio/uid"
 )
 
 // Client opens associations with a peer.
@@ -38,7 +40,7 @@ func (c *Client) dial(ctx context.Context, proposed []presentation, roles []role
 	d := net.Dialer{Timeout: limits.ARTIM}
 	conn, err := d.DialContext(ctx, "tcp", c.Peer.Addr())
 	if err != nil {
-		return nil, fmt.Errorf("peer %s: %w", c.Peer, err)
+		return nil, c.named(err)
 	}
 	t := newTimed(conn, limits)
 	a := &Association{link: link{timed: t, conn: t, limits: limits, log: logger(c.Log)}}
@@ -52,7 +54,7 @@ func (c *Client) dial(ctx context.Context, proposed []presentation, roles []role
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("peer %s: %w", c.Peer, readable(err, "when the association was asked for"))
+		return nil, c.named(readable(err, "when the association was asked for"))
 	}
 	return a, nil
 }
@@ -66,7 +68,7 @@ func (a *Association) request(ctx context.Context, c *Client, proposed []present
 	}
 	rq := associate{
 		kind: pduAssociateRQ, version: protocolVersionOne, called: c.Peer.AETitle, calling: c.AETitle, application: applicationContext,
-		contexts: proposed, maxPDU: uint32(a.limits.PDU), class: implementationClass, versionName: implementationVersion, roles: roles,
+		contexts: proposed, maxPDU: uint32(a.limits.PDU), class: uid.Implementation, versionName: uid.ImplementationVersion, roles: roles,
 	}
 	if _, err := a.conn.Write(rq.encode()); err != nil {
 		return err

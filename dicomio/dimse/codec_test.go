@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"ctrecon/dicomio/uid"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -125,7 +127,7 @@ func request() *associate {
 			{id: 1, abstract: verificationClass, transfer: []string{ImplicitLittle}},
 			{id: 3, abstract: ctClass, transfer: []string{ExplicitLittle, ImplicitLittle}},
 		},
-		maxPDU: 16384, class: implementationClass, versionName: implementationVersion,
+		maxPDU: 16384, class: uid.Implementation, versionName: uid.ImplementationVersion,
 		async: &[2]uint16{0, 5}, roles: []role{{class: commitmentClass, scp: true}},
 	}
 }

@@ -179,15 +179,25 @@ func (c *command) set(element uint16, v []byte) error {
 		c.status.Comment = comment(text(v))
 		return nil
 	}
-	numbers := map[uint16]*uint16{
-		elField: &c.field, elMessageID: &c.id, elRespondedTo: &c.respondedTo, elPriority: &c.priority,
-		elStatus: &c.status.Code, elEventType: &c.event, elActionType: &c.action,
-	}
-	p := numbers[element]
-	if element == elDataSetType {
+	var p *uint16
+	switch element {
+	case elField:
+		p = &c.field
+	case elMessageID:
+		p = &c.id
+	case elRespondedTo:
+		p = &c.respondedTo
+	case elPriority:
+		p = &c.priority
+	case elStatus:
+		p = &c.status.Code
+	case elEventType:
+		p = &c.event
+	case elActionType:
+		p = &c.action
+	case elDataSetType:
 		p = new(uint16)
-	}
-	if p == nil {
+	default:
 		return nil
 	}
 	if len(v) != 2 {

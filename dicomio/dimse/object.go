@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"ctrecon/dicomio/uid"
 )
 
 // Object is an object in a DICOM file that can be sent.
@@ -114,8 +116,8 @@ func FileHeader(r StoreRequest) []byte {
 	w.uid(tagMediaClass, r.SOPClass)
 	w.uid(tagMediaInstance, r.SOPInstance)
 	w.uid(tagTransferSyntax, r.TransferSyntax)
-	w.uid(tagImplementation, implementationClass)
-	name := []byte(implementationVersion)
+	w.uid(tagImplementation, uid.Implementation)
+	name := []byte(uid.ImplementationVersion)
 	if len(name)%2 == 1 {
 		name = append(name, ' ')
 	}

@@ -50,8 +50,8 @@ type Handler interface {
 	// Store takes an object as it arrives: data is the data set (no group 2) in
 	// r.TransferSyntax. It is read to its end (io.EOF) before a success is
 	// returned; any other error of data means that the object is not whole, and
-	// the returned status reaches nobody. SOP class and instance of data were
-	// compared with r where the transfer syntax is not deflated.
+	// the returned status reaches nobody. SOP class and instance of data are
+	// those of r, where they stand in its first 16 KiB.
 	Store(ctx context.Context, from Remote, r StoreRequest, data io.Reader) Status
 	// Commit takes a request of storage commitment. Success means that a report
 	// follows by Client.Report.
