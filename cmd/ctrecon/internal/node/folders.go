@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"ctrecon/cmd/ctrecon/internal/node/spool"
@@ -17,7 +18,7 @@ const (
 )
 
 func makeFolders(dir string) error {
-	for _, d := range []string{jobsDir, resultsDir} {
+	for _, d := range []string{jobsDir, resultsDir, uploadDir} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o750); err != nil {
 			return err
 		}
@@ -42,10 +43,10 @@ func syncTree(dir string) error {
 // recover puts right what a crash has left: counts the spool, takes jobs that were
 // running into the queue again, removes their folders.
 func (n *Node) recover() error {
-	if err := os.RemoveAll(n.path(jobsDir)); err != nil {
+	if err := clearFolder(n.path(jobsDir)); err != nil {
 		return err
 	}
-	if err := os.Mkdir(n.path(jobsDir), 0o750); err != nil {
+	if err := n.clearOrphans(); err != nil {
 		return err
 	}
 	return n.store.Update(func(tx *store.Tx) error {
@@ -54,15 +55,57 @@ func (n *Node) recover() error {
 			return err
 		}
 		n.spool.SetUsed(used)
-		if err := requeue(tx); err != nil {
+		if err := n.requeue(tx); err != nil {
 			return err
 		}
 		return endAssociations(tx, time.Now().UTC())
 	})
 }
 
+// clearFolder empties the folder of jobs. A child that a kill of the node has left may
+// still write there for a moment.
+func clearFolder(dir string) (err error) {
+	for range 5 {
+		if err = os.RemoveAll(dir); err == nil {
+			return os.Mkdir(dir, 0o750)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+// clearOrphans removes results without a job that is done, and uploads without a job.
+func (n *Node) clearOrphans() error {
+	for _, kind := range []string{resultsDir, uploadDir} {
+		entries, err := os.ReadDir(n.path(kind))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			wanted := false
+			if err := n.store.View(func(tx *store.Tx) error {
+				j, ok, err := store.Jobs.Get(tx, e.Name())
+				wanted = ok && (kind == uploadDir || j.State == store.Done)
+				return err
+			}); err != nil {
+				return err
+			}
+			if !wanted {
+				if err := os.RemoveAll(n.path(kind, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// patience is how often a job may be cut by a crash before its next try has to wait: it
+// may be what makes the node crash.
+const patience = 5
+
 // requeue makes running jobs queued ones.
-func requeue(tx *store.Tx) error {
+func (n *Node) requeue(tx *store.Tx) error {
 	var running []*store.Job
 	err := store.OpenJobs.Each(tx, "", func(id string, _ *store.Mark) (bool, error) {
 		j, ok, err := store.Jobs.Get(tx, id)
@@ -73,6 +116,9 @@ func requeue(tx *store.Tx) error {
 	})
 	for _, j := range running {
 		j.State, j.Interrupted, j.Next = store.Queued, j.Interrupted+1, time.Time{}
+		if j.Interrupted > patience {
+			j.Next = n.again(j.Interrupted - patience)
+		}
 		if err == nil {
 			err = store.Jobs.Put(tx, j.ID, j)
 		}
@@ -111,28 +157,64 @@ const sweepAge = time.Hour
 // sweep removes spooled files that were never acknowledged: a crash came between the
 // file's name and its row.
 func (n *Node) sweep() {
-	known := func(name string) (ok bool) {
-		n.view("sweep", func(tx *store.Tx) error {
-			return store.Instances.Each(tx, instanceOf(name), func(_ string, i *store.Instance) (bool, error) {
-				ok = ok || filepath.Base(i.File) == name
-				for _, c := range i.Conflicts {
-					ok = ok || filepath.Base(c) == name
-				}
-				return !ok, nil
-			})
-		})
-		return ok
-	}
+	strangers := map[string]string{} // path by name inside the data folder
 	for _, kind := range []string{spool.SpoolDir, spool.ConflictDir} {
 		filepath.WalkDir(n.path(kind), func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil || d.IsDir() || !n.aged(p) || n.known(d.Name()) {
 				return nil
 			}
-			if info, err := d.Info(); err == nil && time.Since(info.ModTime()) > sweepAge && !known(d.Name()) {
-				n.log.Info("an object that was never acknowledged is removed", "file", d.Name())
-				os.Remove(p)
+			if name, err := filepath.Rel(n.o.Dir, p); err == nil {
+				strangers[name] = p
 			}
 			return nil
 		})
+	}
+	if len(strangers) == 0 {
+		return
+	}
+	defer n.lockAll()() // so that no object of the same name comes in between
+	all := n.view("sweep", func(tx *store.Tx) error {
+		return store.Instances.Each(tx, "", func(_ string, i *store.Instance) (bool, error) {
+			delete(strangers, i.File) // its name need not begin with its UID
+			for _, c := range i.Conflicts {
+				delete(strangers, c)
+			}
+			return true, nil
+		})
+	})
+	for name, p := range strangers {
+		if all && n.aged(p) {
+			n.log.Info("an object that was never acknowledged is removed", "file", filepath.Base(name))
+			os.Remove(p)
+		}
+	}
+}
+
+func (n *Node) aged(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && time.Since(info.ModTime()) > sweepAge
+}
+
+// known says whether an instance has a file of this name.
+func (n *Node) known(name string) (ok bool) {
+	n.view("sweep", func(tx *store.Tx) error {
+		i, there, err := store.Instances.Get(tx, instanceOf(name))
+		if there {
+			ok = filepath.Base(i.File) == name || slices.ContainsFunc(i.Conflicts, func(c string) bool { return filepath.Base(c) == name })
+		}
+		return err
+	})
+	return ok
+}
+
+// lockAll takes all stripes; the result gives them back.
+func (n *Node) lockAll() (unlock func()) {
+	for i := range n.stripes {
+		n.stripes[i].Lock()
+	}
+	return func() {
+		for i := range n.stripes {
+			n.stripes[i].Unlock()
+		}
 	}
 }

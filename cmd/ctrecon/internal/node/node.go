@@ -3,8 +3,10 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"ctrecon/cmd/ctrecon/internal/node/rules"
 	"ctrecon/cmd/ctrecon/internal/node/spool"
 	"ctrecon/cmd/ctrecon/internal/node/store"
+	"ctrecon/dicomio/dimse"
 )
 
 // Options of a node; zero values of times and counts mean the defaults.
@@ -25,8 +28,9 @@ type Options struct {
 	Methods   []string // that rules may name
 	Program   string   // this executable, which runs jobs
 	Spool     spool.Options
-	TLS       *tls.Config // to destinations that want it
-	Watch     string      // folder whose files are taken, "" for none
+	TLS       *tls.Config  // to destinations that want it
+	Limits    dimse.Limits // of what we send
+	Watch     string       // folder whose files are taken, "" for none
 
 	Quiet      time.Duration // without an object until a series is taken for complete (30 s)
 	Settle     time.Duration // the same where an association ended and no slice seems to be missing (3 s)
@@ -36,6 +40,7 @@ type Options struct {
 	Retry      time.Duration // before the second try of anything; doubles with each (5 s)
 	Jobs       int           // at the same time (1)
 	Workers    int           // of a job, 0 for its default
+	Keep       time.Duration // results and received objects, 0 for ever
 	Tries      int           // of a job or of a refused delivery (4)
 
 	Log *slog.Logger
@@ -76,12 +81,15 @@ type Node struct {
 	stripes [64]sync.Mutex
 	peeks   chan struct{} // bounds the memory of headers that are looked at
 
-	mu       sync.Mutex
-	open     map[string]map[string]bool // series by association
-	progress map[string]string          // by job
-	cancels  map[string]func()          // of running jobs
-	couriers map[string]bool            // destinations that are served
-	seen     map[string]seenFile        // of the watch folder
+	mu                    sync.Mutex
+	open                  map[string]map[string]bool // series by association
+	progress              map[string]string          // by job
+	rulesText, rulesWrong string                     // of the file that holds, and why a newer one does not
+	circuits              map[string]*circuit        // by destination
+	awaited               map[string]func()          // by transaction: ends the wait for a report
+	cancels               map[string]func()          // of running jobs
+	couriers              map[string]bool            // destinations that are served
+	seen                  map[string]seenFile        // of the watch folder
 
 	wakeSeries, wakeJobs, wakeOut chan struct{}
 }
@@ -89,8 +97,12 @@ type Node struct {
 // Open opens the data folder and puts right what a crash has left.
 func Open(o Options) (*Node, error) {
 	o = o.withDefaults()
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return nil, err
+	}
 	n := &Node{o: o, log: o.Log, boot: strconv.FormatInt(time.Now().UnixMilli(), 36), peeks: make(chan struct{}, 4),
-		open: map[string]map[string]bool{}, progress: map[string]string{}, cancels: map[string]func(){}, couriers: map[string]bool{}, seen: map[string]seenFile{},
+		open: map[string]map[string]bool{}, progress: map[string]string{}, cancels: map[string]func(){}, couriers: map[string]bool{}, circuits: map[string]*circuit{}, awaited: map[string]func(){}, seen: map[string]seenFile{},
 		wakeSeries: make(chan struct{}, 1), wakeJobs: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1)}
 	if err := n.Reload(); err != nil {
 		return nil, err
@@ -98,7 +110,6 @@ func Open(o Options) (*Node, error) {
 	if err := makeFolders(o.Dir); err != nil {
 		return nil, err
 	}
-	var err error
 	if n.store, err = store.Open(o.Dir); err != nil {
 		return nil, err
 	}
@@ -123,19 +134,33 @@ func (n *Node) openFiles() (err error) {
 
 // Reload reads the rules again. On an error the former rules stay.
 func (n *Node) Reload() error {
-	set := rules.Default()
-	if n.o.RulesFile != "" {
-		var err error
-		if set, err = rules.Load(n.o.RulesFile, n.o.Methods); err != nil {
-			return err
-		}
+	set, text, err := n.readRules()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err != nil {
+		n.metrics.reloadErrors.Add(1)
+		n.rulesWrong = err.Error()
+		return err
 	}
+	n.rulesText, n.rulesWrong = text, ""
 	n.rules.Store(set)
 	return nil
 }
 
-// Run does the node's work until ctx ends; then it waits for the job in progress up to
-// Options.Drain, and closes the data folder.
+func (n *Node) readRules() (*rules.Set, string, error) {
+	if n.o.RulesFile == "" {
+		return rules.Default(), "", nil
+	}
+	b, err := os.ReadFile(n.o.RulesFile)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: the rules cannot be read", n.o.RulesFile)
+	}
+	set, err := rules.Parse(n.o.RulesFile, string(b), n.o.Methods)
+	return set, string(b), err
+}
+
+// Run does the node's work until ctx ends; then it waits for what is in progress up to
+// Options.Drain. Objects are taken until Close.
 func (n *Node) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range n.o.Jobs {
@@ -147,10 +172,15 @@ func (n *Node) Run(ctx context.Context) error {
 		wg.Go(func() { n.loop(ctx, nil, n.scanFolder) })
 	}
 	wg.Go(n.sweep)
+	wg.Go(func() { n.retain(ctx) })
 	wg.Wait()
+	return nil
+}
+
+// Close closes the data folder, when nothing works with the node any more.
+func (n *Node) Close() error {
 	n.note("node stopped", nil)
-	n.audit.Close()
-	return n.store.Close()
+	return errors.Join(n.audit.Close(), n.store.Close())
 }
 
 // longestNap bounds how long a loop sleeps, so that a changed clock does no harm.
@@ -195,8 +225,10 @@ func (n *Node) update(what string, f func(tx *store.Tx) error) bool {
 }
 
 // view reads the store; what cannot be read is logged.
-func (n *Node) view(what string, f func(tx *store.Tx) error) {
-	if err := n.store.View(f); err != nil {
+func (n *Node) view(what string, f func(tx *store.Tx) error) bool {
+	err := n.store.View(f)
+	if err != nil {
 		n.log.Error("the store was not read", "what", what, "error", err.Error())
 	}
+	return err == nil
 }

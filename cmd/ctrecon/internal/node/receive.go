@@ -60,7 +60,7 @@ func (n *Node) take(o origin, r dimse.StoreRequest, data io.Reader) (dimse.Statu
 	if err := in.Seal(); err != nil {
 		return n.noRoom(err), in.Size()
 	}
-	return n.accept(o, in, object{sum: in.Sum(), offset: int64(len(header)), command: &r}), in.Size()
+	return n.accept(o, in, object{sum: in.Sum(), offset: int64(len(header)), command: &r}).Status, in.Size()
 }
 
 // noRoom is the status of a disk that does not take an object: the sender should try again.
@@ -82,20 +82,23 @@ type object struct {
 
 // accept checks a sealed object, keeps it and commits it to the store. After a success it
 // is on disk, in the store and will not be lost.
-func (n *Node) accept(o origin, in *spool.Incoming, x object) dimse.Status {
+func (n *Node) accept(o origin, in *spool.Incoming, x object) Deposited {
 	h, status := n.look(o, in, x)
 	if h == nil {
-		return status
+		return Deposited{Status: status}
 	}
+	d := Deposited{SOPClass: h.SOPClass, SOPInstance: h.SOPInstance, Series: h.Series}
 	lock := &n.stripes[stripe(h.SOPInstance)%uint32(len(n.stripes))]
 	lock.Lock()
 	defer lock.Unlock()
-	status, err := n.keep(o, in, x, h)
+	what, err := n.keep(o, in, x, h)
 	if err != nil {
-		return n.noRoom(err)
+		d.Status = n.noRoom(err)
+		return d
 	}
+	d.Duplicate, d.Conflict = what == repeated, what == conflicting
 	wake(n.wakeSeries)
-	return status
+	return d
 }
 
 func stripe(uid string) uint32 {
@@ -150,14 +153,14 @@ func (n *Node) quarantine(o origin, in *spool.Incoming, x object, why string) {
 }
 
 // keep gives the object its name and its row.
-func (n *Node) keep(o origin, in *spool.Incoming, x object, h *dicomio.Head) (dimse.Status, error) {
+func (n *Node) keep(o origin, in *spool.Incoming, x object, h *dicomio.Head) (what int, err error) {
 	var old *store.Instance
-	err := n.store.View(func(tx *store.Tx) (err error) {
+	err = n.store.View(func(tx *store.Tx) (err error) {
 		old, _, err = store.Instances.Get(tx, h.SOPInstance)
 		return err
 	})
 	if err != nil {
-		return dimse.Status{}, err
+		return 0, err
 	}
 	kind, what := spool.SpoolDir, arrived
 	switch {
@@ -170,12 +173,12 @@ func (n *Node) keep(o origin, in *spool.Incoming, x object, h *dicomio.Head) (di
 	if what != repeated {
 		name, err := in.Keep(kind, uidPath(h.Series), uidPath(h.SOPInstance)+"-"+x.sum+".dcm")
 		if err != nil {
-			return dimse.Status{}, err
+			return 0, err
 		}
 		a.file, a.sum, a.offset = name, x.sum, x.offset
 	}
 	if err := n.store.Update(a.commit); err != nil {
-		return dimse.Status{}, err
+		return 0, err
 	}
 	n.touch(o.id, h.Series)
 	n.metrics.arrived[what].Add(1)
@@ -183,7 +186,7 @@ func (n *Node) keep(o origin, in *spool.Incoming, x object, h *dicomio.Head) (di
 		n.log.Warn("an object whose UID is taken by other content is kept apart", "association", o.id, "instance", loggable(h.SOPInstance))
 		n.note("conflicting object kept apart", map[string]string{"association": o.id, "instance": loggable(h.SOPInstance), "sha256": x.sum})
 	}
-	return dimse.Status{}, nil
+	return what, nil
 }
 
 // known says whether this content is among the conflicts already.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -89,4 +90,24 @@ func (s *Spool) Quarantined() int {
 		}
 	}
 	return n
+}
+
+// Reasons are those of the objects in quarantine, the newest first.
+func (s *Spool) Reasons() ([]Reason, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, QuarantineDir))
+	if err != nil {
+		return nil, err
+	}
+	var out []Reason
+	for _, e := range slices.Backward(entries) {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		var r Reason
+		b, err := os.ReadFile(filepath.Join(s.dir, QuarantineDir, e.Name()))
+		if err == nil && json.Unmarshal(b, &r) == nil { // one that has just gone, or was cut by a crash, is passed over
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }

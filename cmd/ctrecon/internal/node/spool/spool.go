@@ -72,6 +72,9 @@ func create(path string) (File, error) {
 // SetUsed says how many bytes are kept already.
 func (s *Spool) SetUsed(n int64) { s.used.Store(n) }
 
+// Freed says that n bytes less are kept.
+func (s *Spool) Freed(n int64) { s.used.Add(-n) }
+
 // Used is how many bytes are kept.
 func (s *Spool) Used() int64 { return s.used.Load() }
 

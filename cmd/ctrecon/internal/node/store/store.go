@@ -120,3 +120,9 @@ func (t Table[T]) Each(tx *Tx, prefix string, f func(key string, v *T) (more boo
 	}
 	return nil
 }
+
+// Seek is the first key that is not before from, "" when there is none.
+func (t Table[T]) Seek(tx *Tx, from string) string {
+	k, _ := tx.tx.Bucket([]byte(t)).Cursor().Seek([]byte(from))
+	return string(k)
+}

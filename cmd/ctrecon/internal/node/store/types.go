@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Tables. A key of several parts joins them by Key.
 const (
@@ -32,6 +35,9 @@ func Key(parts ...string) string {
 	}
 	return s
 }
+
+// Parts takes a key apart.
+func Parts(key string) []string { return strings.Split(key, "\n") }
 
 // Mark says that a key is in a set.
 type Mark struct{}
@@ -134,7 +140,8 @@ func (j *Job) Open() bool { return j.State == Queued || j.State == Running }
 // Input is what a job is made from.
 type Input struct {
 	Files []InputFile `json:"files"`
-	Main  string      `json:"main,omitempty"` // the file to be named; empty: the folder
+	Main  string      `json:"main,omitempty"`  // the file to be named; empty: the folder
+	Bytes int64       `json:"bytes,omitempty"` // of files that are this job's alone
 }
 
 // InputFile is one file of it.
@@ -161,6 +168,7 @@ type Delivery struct {
 	File        string    `json:"file"`
 	State       string    `json:"state"`
 	Tries       int       `json:"tries"`
+	Refusals    int       `json:"refusals,omitempty"` // tries at which the peer said no for good
 	Created     time.Time `json:"created"`
 	Next        time.Time `json:"next"`
 	Status      string    `json:"status,omitempty"`
