@@ -94,26 +94,37 @@ func imagesOf(tx *store.Tx, uid string) (*store.Series, []member, error) {
 	return s, out, err
 }
 
-// choose finds the rule of a series; without one note says why.
-func (n *Node) choose(s *store.Series, images []member) (*rules.Rule, string) {
+// Choose finds the rule of a series. note says why there is none; why tells of each rule
+// that was looked at. ours says that the series is a result of this program.
+func Choose(set *rules.Set, x rules.Subject, ours bool) (rule *rules.Rule, why []string, note string) {
 	switch {
-	case s.Ours:
-		return nil, "a result of this program: kept, not reconstructed"
-	case len(images) == 0:
-		return nil, "no CT image in it: kept, not reconstructed"
+	case ours:
+		return nil, nil, "a result of this program: kept, not reconstructed"
+	case x.Slices == 0:
+		return nil, nil, "no CT image in it: kept, not reconstructed"
 	}
-	h, err := dicomio.Peek(n.spool.Path(images[0].inst.File))
-	if err != nil {
-		return nil, "its first object cannot be read any more: " + err.Error()
-	}
-	rule, why := n.rules.Load().Match(rules.Subject{Text: h.Text, Calling: s.Calling, Called: s.Called, Slices: len(images)})
+	rule, why = set.Match(x)
 	switch {
 	case rule == nil:
-		return nil, "no rule fits: " + strings.Join(why, "; ")
+		return nil, why, "no rule fits: " + strings.Join(why, "; ")
 	case rule.Ignore:
-		return nil, "rule " + rule.Name + ": kept, not reconstructed"
+		return nil, why, "rule " + rule.Name + ": kept, not reconstructed"
 	}
-	return rule, ""
+	return rule, why, ""
+}
+
+// choose finds the rule of a series; without one note says why.
+func (n *Node) choose(s *store.Series, images []member) (rule *rules.Rule, note string) {
+	x := rules.Subject{Calling: s.Calling, Called: s.Called, Slices: len(images)}
+	if len(images) > 0 {
+		h, err := dicomio.Peek(n.spool.Path(images[0].inst.File))
+		if err != nil {
+			return nil, "its first object cannot be read any more: " + err.Error()
+		}
+		x.Text = h.Text
+	}
+	rule, _, note = Choose(n.rules.Load(), x, s.Ours)
+	return rule, note
 }
 
 // newJob stores a job; a former one of the series that has not begun steps back.
