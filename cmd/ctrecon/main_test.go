@@ -14,7 +14,14 @@ import (
 	"ctrecon/ldm/onnx"
 )
 
+// asProgram makes the test's executable the program: jobs of the node and kills of it
+// need a process with its real main.
+const asProgram = "CTRECON_TEST_MAIN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){
 		"ctrecon": func() { os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr)) },
 	})

@@ -33,17 +33,19 @@ func (n *Node) closeCircuits() {
 // each peer that waits for a report, and says when to look again.
 func (n *Node) dispatch(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 	now := time.Now()
+	next := longestNap
 	for _, to := range n.destinations() {
-		n.courier(wg, "to "+to, now, func(c *circuit) { n.rounds(ctx, to, c) })
+		next = min(next, n.courier(wg, "to "+to, now, func(c *circuit) { n.rounds(ctx, to, c) }))
 	}
 	for _, peer := range n.askers(now) {
-		n.courier(wg, "report "+peer, now, func(*circuit) { n.reports(ctx, peer) })
+		next = min(next, n.courier(wg, "report "+peer, now, func(*circuit) { n.reports(ctx, peer) }))
 	}
-	return longestNap
+	return next
 }
 
-// courier runs work unless it runs already or its circuit is open.
-func (n *Node) courier(wg *sync.WaitGroup, name string, now time.Time, work func(*circuit)) {
+// courier runs work unless it runs already or its circuit is open, and says when to look
+// again.
+func (n *Node) courier(wg *sync.WaitGroup, name string, now time.Time, work func(*circuit)) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c := n.circuits[name]
@@ -51,8 +53,11 @@ func (n *Node) courier(wg *sync.WaitGroup, name string, now time.Time, work func
 		c = &circuit{}
 		n.circuits[name] = c
 	}
-	if n.couriers[name] || !reached(c.next, now) {
-		return
+	switch {
+	case n.couriers[name]:
+		return longestNap
+	case !reached(c.next, now):
+		return c.next.Sub(now)
 	}
 	n.couriers[name] = true
 	wg.Go(func() {
@@ -60,9 +65,11 @@ func (n *Node) courier(wg *sync.WaitGroup, name string, now time.Time, work func
 			n.mu.Lock()
 			delete(n.couriers, name)
 			n.mu.Unlock()
+			wake(n.wakeOut)
 		}()
 		work(c)
 	})
+	return longestNap
 }
 
 // destinations are those that have something in the outbox.

@@ -123,6 +123,7 @@ func (n *Node) attempt(ctx, own context.Context, j *store.Job, in *store.Input, 
 	}
 	out := dir + "/out"
 	if end := n.child(ctx, own, j, arg, out); end.verdict != done {
+		end.reason = strings.ReplaceAll(end.reason, dir+"/", "")
 		return end
 	}
 	if err := n.publish(j, out); err != nil {
