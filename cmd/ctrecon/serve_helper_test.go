@@ -78,7 +78,6 @@ methods = ["tv"]
 // nodeOptions are for tests: short times, no default rules.
 func nodeOptions(t *testing.T, dir, rules string) node.Options {
 	t.Helper()
-	t.Setenv(asProgram, "1")
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

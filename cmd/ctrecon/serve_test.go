@@ -18,6 +18,7 @@ import (
 // changes nothing; a late slice makes another revision with other UIDs; a result that is
 // sent back is kept, and nothing is made of it.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	p := newPACS(t, "PACS")
 	p.up(t)
 	n := startNode(t, nodeOptions(t, t.TempDir(), quickRules+`destinations = ["PACS"]`+"\n"+p.rules("")))
@@ -80,6 +81,7 @@ func TestServe(t *testing.T) {
 // TestServeSameAgain: the same job made again, elsewhere and at another time, gives the
 // same objects byte by byte.
 func TestServeSameAgain(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, nodeOptions(t, t.TempDir(), quickRules))
 	files := phantomSeries(t, 3, 4)
 	n.sendAll("SCANNER", files...)
@@ -120,6 +122,7 @@ func TestServeSameAgain(t *testing.T) {
 // TestServeSuspicious: other content under a known UID is kept apart and makes nothing; what
 // is not understood lies in quarantine with its reason.
 func TestServeSuspicious(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	n := startNode(t, nodeOptions(t, dir, quickRules))
 	files := phantomSeries(t, 3, 4)
@@ -171,6 +174,7 @@ func TestServeSuspicious(t *testing.T) {
 // TestServeIncomplete: a series with a gap waits longer; then its job says what is
 // missing, without a try again, and the slice that comes late makes it whole.
 func TestServeIncomplete(t *testing.T) {
+	t.Parallel()
 	o := nodeOptions(t, t.TempDir(), quickRules)
 	n := startNode(t, o)
 	files := phantomSeries(t, 5, 4)
@@ -193,6 +197,7 @@ func TestServeIncomplete(t *testing.T) {
 
 // TestServeOneFolderOneNode: a second node on the same data folder is refused.
 func TestServeOneFolderOneNode(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	startNode(t, nodeOptions(t, dir, quickRules))
 	var out strings.Builder
