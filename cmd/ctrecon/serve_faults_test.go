@@ -372,7 +372,7 @@ func TestServeNoPatient(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	n := startNode(t, nodeOptions(t, dir, quickRules+"slices = \"7:9\"\n"))
-	files := phantomSeries(t, 3, 4)
+	files := phantomSeries(t, 4, 4)
 	for i, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
@@ -384,7 +384,7 @@ func TestServeNoPatient(t *testing.T) {
 			t.Fatalf("no patient name %q in the phantom", name)
 		}
 		copy(b[at:], "Secret^PersonABC")
-		if i == 2 {
+		if i == 3 {
 			b = b[:len(b)-100]
 		}
 		if err := os.WriteFile(f, b, 0o600); err != nil {

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +263,8 @@ type pacs struct {
 	report func(r dimse.Commitment) *dimse.CommitmentReport
 	back   func() dimse.Peer // where reports go
 
+	slow     time.Duration // before an object is answered
+	open     atomic.Int64  // 1 while objects come in
 	onReport func(dimse.CommitmentReport)
 
 	mu    sync.Mutex
@@ -272,8 +275,10 @@ type pacs struct {
 }
 
 func (p *pacs) Store(_ context.Context, _ dimse.Remote, r dimse.StoreRequest, data io.Reader) dimse.Status {
+	p.open.Store(1)
 	h := sha256.New()
 	_, err := io.Copy(h, data)
+	time.Sleep(p.slow)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -315,7 +320,8 @@ func (p *pacs) Report(_ context.Context, _ dimse.Remote, r dimse.CommitmentRepor
 	}
 	return dimse.Status{}
 }
-func (p *pacs) Ended(dimse.Remote, bool) {}
+
+func (p *pacs) Ended(dimse.Remote, bool) { p.open.Store(0) }
 
 // newPACS has a port, and is down until up.
 func newPACS(t *testing.T, title string) *pacs {
