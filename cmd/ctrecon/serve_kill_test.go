@@ -296,6 +296,9 @@ func TestKill(t *testing.T) {
 	if len(s.acked) != slices*len(all) || c.lost+c.missing+c.different+c.left > 0 {
 		t.Error("something was lost, is missing, or came with different bytes")
 	}
+	if c.again > 2*kills { // a kill between a destination's status and our commit, one object each
+		t.Errorf("%d objects came again, after %d kills and to 2 destinations", c.again, kills)
+	}
 }
 
 func newVictim(t *testing.T, pacs, keeper *pacs) *victim {
