@@ -298,7 +298,7 @@ func copyFile(t *testing.T, from, to string) {
 func TestServeSinogram(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "phantom")
-	if code := run(t.Context(), []string{"ctrecon", "phantom", "--size", "32", "--angles", "12", "--out", dir, "acr"}, io.Discard, os.Stderr); code != exitOK {
+	if code := command(t.Context(), io.Discard, os.Stderr, "phantom", "--size", "32", "--angles", "12", "--out", dir, "acr"); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	o := nodeOptions(t, t.TempDir(), quickRules+"[[rule]]\nname = \"sinogram\"\nmodality = \"none\"\nviews = 6\nmethods = [\"tv\"]\n")

@@ -235,12 +235,23 @@ func (r *running) series(uid string) (s *db.Series) {
 	return s
 }
 
+// oneCommand is held by a command in the test's process: the library of the command line
+// has variables of its own.
+var oneCommand sync.Mutex
+
+// command runs the program in the test's process.
+func command(ctx context.Context, out, errs io.Writer, args ...string) int {
+	oneCommand.Lock()
+	defer oneCommand.Unlock()
+	return run(ctx, append([]string{"ctrecon"}, args...), out, errs)
+}
+
 // phantomSeries makes a series of 64 x 64 pixels. Another spacing gives another series.
 func phantomSeries(t *testing.T, slices int, spacing float64) (files []string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "series")
-	args := []string{"ctrecon", "phantom", "--slices", strconv.Itoa(slices), "--size", "64", "--spacing", fmt.Sprint(spacing), "--out", dir, "thorax"}
-	if code := run(t.Context(), args, io.Discard, os.Stderr); code != exitOK {
+	args := []string{"phantom", "--slices", strconv.Itoa(slices), "--size", "64", "--spacing", fmt.Sprint(spacing), "--out", dir, "thorax"}
+	if code := command(t.Context(), io.Discard, os.Stderr, args...); code != exitOK {
 		t.Fatalf("phantom: exit code %d", code)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.dcm"))

@@ -121,7 +121,7 @@ func TestServeOrthanc(t *testing.T) {
 	}
 	there := dimse.Peer{AETitle: "ORTHANC", Host: "127.0.0.1", Port: p.port}
 	background(t, there, orthanc, config)
-	if code := run(t.Context(), append([]string{"ctrecon", "send", "--quiet", there.String()}, phantomSeries(t, 4, 4)...), io.Discard, os.Stderr); code != exitOK {
+	if code := command(t.Context(), io.Discard, os.Stderr, append([]string{"send", "--quiet", there.String()}, phantomSeries(t, 4, 4)...)...); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	base := fmt.Sprintf("http://127.0.0.1:%d", web)

@@ -105,8 +105,8 @@ func TestServeSameAgain(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "again")
-	args := append([]string{"ctrecon", "--out", out, "--input-id", j.Input, "--time", j.Created.Format("2006-01-02T15:04:05Z07:00"), "--workers", "1"}, j.Args...)
-	if code := run(t.Context(), append(args, in), io.Discard, os.Stderr); code != exitOK {
+	args := append([]string{"--out", out, "--input-id", j.Input, "--time", j.Created.Format("2006-01-02T15:04:05Z07:00"), "--workers", "1"}, j.Args...)
+	if code := command(t.Context(), io.Discard, os.Stderr, append(args, in)...); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	got, want := dataSums(t, out), dataSums(t, dir)
@@ -201,7 +201,7 @@ func TestServeOneFolderOneNode(t *testing.T) {
 	dir := t.TempDir()
 	startNode(t, nodeOptions(t, dir, quickRules))
 	var out strings.Builder
-	if code := run(t.Context(), []string{"ctrecon", "serve", "--data", dir, "--dimse", "127.0.0.1:0", "--http", "none"}, &out, &out); code != exitInput || !strings.Contains(out.String(), "another ctrecon serve uses this data folder") {
+	if code := command(t.Context(), &out, &out, "serve", "--data", dir, "--dimse", "127.0.0.1:0", "--http", "none"); code != exitInput || !strings.Contains(out.String(), "another ctrecon serve uses this data folder") {
 		t.Errorf("exit code %d: %s", code, out.String())
 	}
 }
