@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -270,5 +271,43 @@ func TestCommitmentGiven(t *testing.T) {
 	}
 	if len(r.Stored) != 1 || reasons["1.2.3"] != dimse.NoSuchInstance || reasons[rq.Instances[1].SOPInstance] != dimse.ClassInstanceConflict {
 		t.Errorf("one of three is here: %+v", r)
+	}
+}
+
+// TestDeliverPeerGone: a destination that the rules have no more gets nothing, and its
+// objects wait until the rules have it again.
+func TestDeliverPeerGone(t *testing.T) {
+	t.Parallel()
+	p := newPACS(t, "PACS")
+	o := nodeOptions(t, t.TempDir(), quickRules+"destinations = [\"PACS\"]\n"+p.rules(""))
+	whole, err := os.ReadFile(o.RulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startNode(t, o)
+	n.sendAll("SCANNER", phantomSeries(t, 3, 4)...)
+	n.inState(1, db.Done) // the peer is down
+	for _, c := range []struct {
+		rules string
+		state string
+		says  string
+	}{{quickRules, db.Queued, "no peer"}, {string(whole), db.Sent, ""}} {
+		if err := os.WriteFile(o.RulesFile, []byte(c.rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if c.state == db.Sent {
+			p.up(t)
+		}
+		eventually(t, c.state, func() bool {
+			for _, d := range n.deliveries("PACS") {
+				if d.State != c.state || !strings.Contains(d.Status, c.says) {
+					return false
+				}
+			}
+			return true
+		})
 	}
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"io"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,4 +206,50 @@ func TestServeOneFolderOneNode(t *testing.T) {
 	if code := command(t.Context(), &out, &out, "serve", "--data", dir, "--dimse", "127.0.0.1:0", "--http", "none"); code != exitInput || !strings.Contains(out.String(), "another ctrecon serve uses this data folder") {
 		t.Errorf("exit code %d: %s", code, out.String())
 	}
+}
+
+// TestServeManySenders: series that come interleaved, in any order, on several
+// associations at once, each make one job of all their slices, two jobs at a time.
+func TestServeManySenders(t *testing.T) {
+	t.Parallel()
+	o := nodeOptions(t, t.TempDir(), quickRules)
+	o.Jobs = 2
+	n := startNode(t, o)
+	const series, slices, senders = 3, 4, 6
+	var all []string
+	for i := range series {
+		all = append(all, phantomSeries(t, slices, 5+float64(i))...)
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	var wg sync.WaitGroup
+	for k := range senders {
+		wg.Go(func() {
+			objects, _, err := sendable(all[2*k : 2*k+2])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			a, err := (&dimse.Client{AETitle: "SCANNER", Peer: n.peer}).Open(t.Context(), objects)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, o := range objects {
+				if s, err := a.Store(t.Context(), o); err != nil || s.Code != dimse.Success {
+					t.Errorf("%v, %v", s, err)
+				}
+			}
+			a.Release(t.Context())
+		})
+	}
+	wg.Wait()
+	eventually(t, "all done", func() bool {
+		done := 0
+		for _, j := range n.jobs() {
+			if j.State == db.Done && j.Slices == slices {
+				done++
+			}
+		}
+		return done == series
+	})
 }

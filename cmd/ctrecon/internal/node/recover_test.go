@@ -1,9 +1,13 @@
 package node
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"ctrecon/cmd/ctrecon/internal/node/spool"
 	"ctrecon/cmd/ctrecon/internal/node/store"
 )
 
@@ -126,5 +130,46 @@ func TestCourierOrder(t *testing.T) {
 	}
 	if all := n.destinations(); len(all) != 2 || all[0] != "p" || all[1] != "pp" {
 		t.Errorf("destinations %q", all)
+	}
+}
+
+// TestSweep: an old file that no row names goes; one that a row names stays, also where
+// its name does not begin with the UID of the row.
+func TestSweep(t *testing.T) {
+	n := idle(t)
+	odd := "no UID at all"
+	names := map[string]bool{ // whether it stays
+		"1.2.3-aa.dcm": true, "1.2.3-bb.dcm": false, "1.2.4-cc.dcm": false, uidPath(odd) + "-dd.dcm": true, "1.2.5-young.dcm": true,
+	}
+	folder := filepath.Join(n.path(spool.SpoolDir), "9.9")
+	if err := os.Mkdir(folder, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * sweepAge)
+	for name := range names {
+		p := filepath.Join(folder, name)
+		if err := os.WriteFile(p, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(name, "young") {
+			continue
+		}
+		if err := os.Chtimes(p, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.store.Update(func(tx *store.Tx) error {
+		if err := store.Instances.Put(tx, "1.2.3", &store.Instance{File: filepath.Join(spool.SpoolDir, "9.9", "1.2.3-aa.dcm")}); err != nil {
+			return err
+		}
+		return store.Instances.Put(tx, odd, &store.Instance{File: filepath.Join(spool.SpoolDir, "9.9", uidPath(odd)+"-dd.dcm")})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	n.sweep()
+	for name, stays := range names {
+		if _, err := os.Stat(filepath.Join(folder, name)); (err == nil) != stays {
+			t.Errorf("%s: %v, want it to stay: %v", name, err, stays)
+		}
 	}
 }
