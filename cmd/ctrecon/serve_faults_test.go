@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"ctrecon/cmd/ctrecon/internal/node"
 	"ctrecon/cmd/ctrecon/internal/node/spool"
 	db "ctrecon/cmd/ctrecon/internal/node/store"
+	"ctrecon/dicomio"
 	"ctrecon/dicomio/dimse"
 )
 
@@ -255,6 +258,43 @@ func TestServeReload(t *testing.T) {
 	n.sendAll("SCANNER", phantomSeries(t, 3, 4)...)
 	if j := n.inState(1, db.Done); j.Rule != "quick" {
 		t.Errorf("rule %q", j.Rule)
+	}
+}
+
+// TestServeStartAgain: a series for which there was no rule is made when there is one; a
+// result that is there is not made again.
+func TestServeStartAgain(t *testing.T) {
+	t.Parallel()
+	o := nodeOptions(t, t.TempDir(), strings.Replace(quickRules, "CT", "MR", 1))
+	n := startNode(t, o)
+	files := phantomSeries(t, 3, 4)
+	n.sendAll("SCANNER", files...)
+	head, err := dicomio.Peek(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(note string) func() bool {
+		return func() bool { return strings.Contains(n.series(head.Series).Note, note) }
+	}
+	eventually(t, "no rule", says("no rule fits: rule quick: Modality"))
+	if err := os.WriteFile(o.RulesFile, []byte(quickRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := n.StartSeries(head.Series, "by hand"); err != nil {
+			t.Fatal(err)
+		}
+		n.inState(1, db.Done)
+	}
+	eventually(t, "not again", says("nothing has changed since job"))
+	if len(n.jobs()) != 1 || n.series(head.Series).Revision != 1 {
+		t.Errorf("%d jobs, revision %d; want 1 and 1", len(n.jobs()), n.series(head.Series).Revision)
+	}
+	if err := n.StartSeries("1.2.3", "by hand"); !errors.Is(err, node.ErrUnknown) {
+		t.Errorf("a series that is not there: %v", err)
 	}
 }
 

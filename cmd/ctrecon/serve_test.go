@@ -107,7 +107,8 @@ func TestServeSameAgain(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "again")
-	args := append([]string{"--out", out, "--input-id", j.Input, "--time", j.Created.Format("2006-01-02T15:04:05Z07:00"), "--workers", "1"}, j.Args...)
+	made := j.Created.Format(time.RFC3339)
+	args := append([]string{"--out", out, "--input-id", j.Input + " " + made, "--time", made, "--workers", "1"}, j.Args...)
 	if code := command(t.Context(), io.Discard, os.Stderr, append(args, in)...); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
