@@ -311,3 +311,39 @@ func TestDeliverPeerGone(t *testing.T) {
 		})
 	}
 }
+
+// TestDeliverInDoubt: a destination takes objects and breaks off before it says so. One
+// that commits is asked, and gets none twice; one that does not gets them again, the same.
+func TestDeliverInDoubt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, more string
+		report     bool
+		state      string
+		again      int
+	}{
+		{"it commits", "commit = true", true, db.Committed, 0},
+		{"it does not", "", false, db.Sent, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPACS(t, "PACS")
+			silent := 0
+			p.silent = func(string) bool { silent++; return silent == 3 }
+			if c.report {
+				p.report = p.honest
+			}
+			p.up(t)
+			n := delivering(t, c.more, p)
+			eventually(t, "settled", func() bool { return n.states("PACS")[c.state] == objectsOfAJob })
+			if got, again := p.count(); got != objectsOfAJob || again != c.again {
+				t.Errorf("%d objects, %d came again; want %d and %d", got, again, objectsOfAJob, c.again)
+			}
+			for _, d := range n.deliveries("PACS") {
+				if d.Doubt {
+					t.Errorf("%s is still in doubt", d.Instance)
+				}
+			}
+		})
+	}
+}

@@ -274,8 +274,9 @@ type pacs struct {
 	report func(r dimse.Commitment) *dimse.CommitmentReport
 	back   func() dimse.Peer // where reports go
 
-	slow     time.Duration // before an object is answered
-	open     atomic.Int64  // 1 while objects come in
+	silent   func(instance string) bool // breaks off after it has taken an object
+	slow     time.Duration              // before an object is answered
+	open     atomic.Int64               // 1 while objects come in
 	onReport func(dimse.CommitmentReport)
 
 	mu    sync.Mutex
@@ -306,6 +307,9 @@ func (p *pacs) Store(_ context.Context, _ dimse.Remote, r dimse.StoreRequest, da
 		}
 	}
 	p.got[r.SOPInstance] = append(p.got[r.SOPInstance], hex.EncodeToString(h.Sum(nil)))
+	if p.silent != nil && p.silent(r.SOPInstance) {
+		panic("told to break off instead of an answer")
+	}
 	return dimse.Status{}
 }
 
@@ -323,6 +327,21 @@ func (p *pacs) Commit(_ context.Context, _ dimse.Remote, r dimse.Commitment) dim
 		(&dimse.Client{AETitle: p.title, Peer: p.back()}).Report(ctx, *report)
 	})
 	return dimse.Status{}
+}
+
+// honest reports what is here.
+func (p *pacs) honest(r dimse.Commitment) *dimse.CommitmentReport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := &dimse.CommitmentReport{Transaction: r.Transaction}
+	for _, i := range r.Instances {
+		if len(p.got[i.SOPInstance]) > 0 {
+			out.Stored = append(out.Stored, i)
+		} else {
+			out.Failed = append(out.Failed, dimse.Failure{Reference: i, Reason: dimse.NoSuchInstance})
+		}
+	}
+	return out
 }
 
 func (p *pacs) Report(_ context.Context, _ dimse.Remote, r dimse.CommitmentReport) dimse.Status {

@@ -27,13 +27,19 @@ func (n *Node) askCommitment(ctx context.Context, p rules.Peer) (asked, ok bool)
 	if len(todo) == 0 {
 		return false, true
 	}
+	return true, n.request(ctx, p, todo)
+}
+
+// request asks for commitment of deliveries.
+func (n *Node) request(ctx context.Context, p rules.Peer, todo []*store.Delivery) (ok bool) {
+	now := time.Now()
 	rq := dimse.Commitment{Transaction: uid.Random()}
 	for _, d := range todo {
 		rq.Instances = append(rq.Instances, dimse.Reference{SOPClass: d.Class, SOPInstance: d.Instance})
 		d.State, d.Transaction, d.Next = store.Asked, rq.Transaction, now.UTC().Add(reportWait)
 	}
 	if !n.keepAll(todo) { // before the request: the report may come before its answer
-		return true, false
+		return false
 	}
 	wait, stop := n.lingering(ctx)
 	defer stop()
@@ -43,18 +49,23 @@ func (n *Node) askCommitment(ctx context.Context, p rules.Peer) (asked, ok bool)
 	switch {
 	case report != nil:
 		n.reported(*report)
-		return true, true
+		return true
 	case wait.Err() != nil || err == nil && status.OK():
-		return true, true // it came to our own port, or will
+		return true // it came to our own port, or will
 	case err == nil:
-		err = errors.New("storage commitment: " + status.String())
+		return n.notAsked(rq.Transaction, p.Name, errors.New("storage commitment: "+status.String()), true)
 	}
-	return true, n.notAsked(rq.Transaction, p.Name, err)
+	return n.notAsked(rq.Transaction, p.Name, err, refusesForGood(err))
 }
 
 // unanswered are deliveries whose report has not come in its time; after giveUp they fail.
 func (n *Node) unanswered(to string, now time.Time) (again []*store.Delivery) {
 	for _, d := range n.due(to, store.Asked, now) {
+		if d.Doubt {
+			sendAfterAll(d)
+			n.keepDelivered(d, true)
+			continue
+		}
 		if now.Sub(d.Created) > giveUp {
 			n.afterError(d, errors.New("no report on storage commitment has come"), true)
 			continue
@@ -86,15 +97,30 @@ func (n *Node) keepAll(all []*store.Delivery) bool {
 	})
 }
 
-// notAsked takes deliveries back to sent, as the request failed.
-func (n *Node) notAsked(transaction, to string, err error) bool {
+// notAsked takes deliveries back to where they were, as the request failed. Where the peer
+// will never say, what is in doubt is sent.
+func (n *Node) notAsked(transaction, to string, err error, forGood bool) bool {
 	n.log.Warn("storage commitment not asked", "destination", to, "reason", err.Error())
 	n.settleAsked(transaction, func(d *store.Delivery) bool {
+		switch {
+		case d.Doubt && forGood:
+			sendAfterAll(d)
+			return true
+		case d.Doubt:
+			d.State, d.Transaction = store.Queued, ""
+			n.failOnce(d, err, false)
+			return d.State != store.Failed
+		}
 		d.State, d.Transaction = store.Sent, ""
 		n.failOnce(d, err, true)
 		return d.State != store.Failed
 	})
 	return false
+}
+
+// sendAfterAll settles a doubt: the object has not arrived, or nobody can say.
+func sendAfterAll(d *store.Delivery) {
+	d.State, d.Transaction, d.Doubt, d.Next = store.Queued, "", false, time.Time{}
 }
 
 // settleAsked changes the deliveries of a transaction; change says whether something is
@@ -149,9 +175,13 @@ func (n *Node) reported(r dimse.CommitmentReport) int {
 	done := map[[2]string]int{}
 	count := n.settleAsked(r.Transaction, func(d *store.Delivery) bool {
 		if stored[d.Instance] {
-			d.State, d.Status, d.Next = store.Committed, "", time.Time{}
+			d.State, d.Status, d.Doubt, d.Next = store.Committed, "", false, time.Time{}
 			done[[2]string{d.Job, d.Destination}]++
 			return false
+		}
+		if d.Doubt {
+			sendAfterAll(d)
+			return true
 		}
 		why := errors.New("the peer's report on storage commitment does not name it")
 		if reason, ok := failed[d.Instance]; ok {

@@ -77,7 +77,9 @@ func askAgain(tx *store.Tx) error {
 		return true, err
 	})
 	for _, d := range all {
-		d.Next = time.Time{}
+		if d.Next = (time.Time{}); d.Doubt {
+			d.State = store.Queued
+		}
 		if err == nil {
 			err = keepDelivery(tx, d, true)
 		}

@@ -72,6 +72,9 @@ func TestRecover(t *testing.T) {
 		if err := keepDelivery(tx, &store.Delivery{Job: "c", Destination: "p", Instance: "1.2", State: store.Asked, Next: time.Now().Add(time.Hour / 3)}, true); err != nil {
 			return err
 		}
+		if err := keepDelivery(tx, &store.Delivery{Job: "c", Destination: "p", Instance: "1.3", State: store.Asked, Doubt: true, Next: time.Now().Add(time.Hour / 3)}, true); err != nil {
+			return err
+		}
 		return store.Associations.Put(tx, "x", &store.Association{})
 	}); err != nil {
 		t.Fatal(err)
@@ -94,8 +97,11 @@ func TestRecover(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if again := n.due("p", store.Asked, time.Now()); len(again) != 1 {
-		t.Errorf("%d commitments are asked again, want 1", len(again))
+	if again := n.due("p", store.Asked, time.Now()); len(again) != 1 || again[0].Instance != "1.2" {
+		t.Errorf("commitments asked again: %v, want that of 1.2", again)
+	}
+	if doubt := n.due("p", store.Queued, time.Now()); len(doubt) != 1 || doubt[0].Instance != "1.3" || !doubt[0].Doubt {
+		t.Errorf("in doubt: %v, want 1.3", doubt)
 	}
 }
 

@@ -22,15 +22,53 @@ func (n *Node) round(ctx context.Context, to string, now time.Time) (more, ok bo
 		n.putOff(todo, err, false)
 		return false, false
 	}
-	ok = true
+	more, ok = len(todo) > 0, true
+	if peer.Commit {
+		if todo, ok = n.clearDoubts(ctx, peer, todo); !ok {
+			return more, false
+		}
+	}
 	if len(todo) > 0 {
 		ok = n.send(ctx, peer, todo)
 	}
 	if ok && peer.Commit && ctx.Err() == nil {
 		asked, fine := n.askCommitment(ctx, peer)
-		more, ok = asked, fine
+		more, ok = more || asked, fine
 	}
-	return more || len(todo) > 0, ok
+	return more, ok
+}
+
+// clearDoubts asks a destination for those objects that it may have already, and marks
+// those that are to be sent now: when we are killed, they are in doubt.
+func (n *Node) clearDoubts(ctx context.Context, p rules.Peer, todo []*store.Delivery) (send []*store.Delivery, ok bool) {
+	var doubtful []*store.Delivery
+	for _, d := range todo {
+		if d.Doubt {
+			doubtful = append(doubtful, d)
+		} else {
+			send = append(send, d)
+		}
+	}
+	if len(doubtful) > 0 && !n.request(ctx, p, doubtful) {
+		return nil, false
+	}
+	return send, n.setDoubt(send, true)
+}
+
+// setDoubt marks deliveries that are about to be sent, or were not.
+func (n *Node) setDoubt(all []*store.Delivery, doubt bool) bool {
+	if len(all) == 0 {
+		return true
+	}
+	return n.update("doubt", func(tx *store.Tx) error {
+		for _, d := range all {
+			d.Doubt = doubt
+			if err := keepDelivery(tx, d, true); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // destination is the peer of a name in the rules that hold.
@@ -68,12 +106,19 @@ func (n *Node) send(ctx context.Context, p rules.Peer, todo []*store.Delivery) (
 		return false
 	}
 	taken := 0
-	for i, d := range todo {
+	defer func() {
+		if p.Commit {
+			n.setDoubt(todo, false) // of the rest nothing was sent
+		}
+	}()
+	for i := 0; len(todo) > 0; i++ {
 		if ctx.Err() != nil {
 			break // the rest is for the next run
 		}
+		d := todo[0]
+		todo = todo[1:]
 		status, err := a.Store(work, objects[i])
-		n.afterStore(d, status, err)
+		n.afterStore(d, status, err, a.Lost())
 		if err == nil && status.OK() {
 			taken++
 		}
@@ -86,7 +131,7 @@ func (n *Node) send(ctx context.Context, p rules.Peer, todo []*store.Delivery) (
 	if !a.Lost() {
 		a.Release(work) // every object has its status: nothing is lost when this fails
 	}
-	n.log.Info("objects sent", "destination", p.Name, "taken", taken, "of", len(todo))
+	n.log.Info("objects sent", "destination", p.Name, "taken", taken, "of", len(objects))
 	return ok || ctx.Err() != nil
 }
 
@@ -98,6 +143,7 @@ func (n *Node) readObjects(todo []*store.Delivery) (objects []dimse.Object, ther
 			if errors.Is(err, fs.ErrNotExist) {
 				err = errors.New("the object is gone from the data folder")
 			}
+			d.Doubt = false
 			n.afterError(d, err, true)
 			continue
 		}
@@ -113,13 +159,17 @@ func refusesForGood(err error) bool {
 	return errors.As(err, &no) || errors.As(err, &rejected) && !rejected.Transient()
 }
 
-// afterStore notes what became of one object.
-func (n *Node) afterStore(d *store.Delivery, s dimse.Status, err error) {
+// afterStore notes what became of one object. lost says that the association was lost
+// before there was an answer: the object stays in doubt.
+func (n *Node) afterStore(d *store.Delivery, s dimse.Status, err error, lost bool) {
 	switch {
+	case err != nil && lost:
+		n.afterError(d, err, false)
 	case err != nil:
+		d.Doubt = false
 		n.afterError(d, err, refusesForGood(err))
 	case s.OK():
-		d.Status = ""
+		d.Status, d.Doubt = "", false
 		if s.Warning() {
 			d.Status = s.String()
 		}
@@ -128,6 +178,7 @@ func (n *Node) afterStore(d *store.Delivery, s dimse.Status, err error) {
 		n.metrics.sent.add(d.Destination, 1)
 		n.keepDelivered(d, peer.Commit)
 	default:
+		d.Doubt = false
 		n.afterError(d, errors.New(s.String()), !s.Transient())
 	}
 }
@@ -172,10 +223,11 @@ func (n *Node) putOff(todo []*store.Delivery, err error, forGood bool) {
 	n.log.Warn("destination not served", "destination", todo[0].Destination, "objects", len(todo), "reason", err.Error())
 	n.update("deliveries put off", func(tx *store.Tx) error {
 		for _, d := range todo {
-			old := d.Status
+			old, doubt := d.Status, d.Doubt
+			d.Doubt = false
 			if forGood || time.Since(d.Created) > giveUp {
 				n.failOnce(d, err, forGood)
-			} else if d.Status = err.Error(); d.Status == old {
+			} else if d.Status = err.Error(); d.Status == old && !doubt {
 				continue
 			}
 			if e := keepDelivery(tx, d, d.State != store.Failed); e != nil {

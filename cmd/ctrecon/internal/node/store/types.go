@@ -173,6 +173,7 @@ type Delivery struct {
 	Next        time.Time `json:"next"`
 	Status      string    `json:"status,omitempty"`
 	Transaction string    `json:"transaction,omitempty"`
+	Doubt       bool      `json:"doubt,omitempty"` // it may have arrived: its sending had begun, and no answer is known
 }
 
 // Commitment is a request of a peer that we keep objects.
