@@ -28,7 +28,7 @@ import (
 const longWait = time.Hour
 
 // patience of the tests.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // eventually waits until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
