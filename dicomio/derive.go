@@ -31,6 +31,7 @@ type Derived struct {
 	Kernel      string // filter of FBP, empty otherwise
 	Number      int    // added to 1000 times the source's series number
 	Software    string // version of the program
+	Equipment   string // model name, PhantomModel for what is no result; "" is Model
 	Config      string // everything that shapes the pixels: names the UIDs
 	SD          bool   // a standard deviation, in steps of 0.01 HU
 	Time        time.Time
@@ -90,6 +91,13 @@ func (d *Derived) header(i int) *dicom.Dataset {
 		return d.Source.Slices[d.sourceSlice(i)].Header
 	}
 	return d.Template
+}
+
+func (d *Derived) model() string {
+	if d.Equipment != "" {
+		return d.Equipment
+	}
+	return Model
 }
 
 func (d *Derived) sourceSlice(i int) int {
@@ -252,8 +260,8 @@ func (b *builder) ownSeries(h *dicom.Dataset, modality string) {
 	if b.elements[tag.BodyPartExamined] == nil {
 		b.put(tag.Laterality, []string{""})
 	}
-	b.text(tag.Manufacturer, 64, "ctrecon project")
-	b.text(tag.ManufacturerModelName, 64, "ctrecon")
+	b.text(tag.Manufacturer, 64, Maker)
+	b.text(tag.ManufacturerModelName, 64, b.d.model())
 	b.text(tag.SoftwareVersions, 64, b.d.Software)
 }
 

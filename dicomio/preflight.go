@@ -17,6 +17,7 @@ const (
 	maxElements = 500_000  // 2,000 frames of a converted series have some 200,000
 	maxValue    = 64 << 20 // bytes of one value that is not pixel data
 	maxMeta     = 1 << 20
+	maxHead     = 128 << 20 // bytes before the pixel data, where only these are read
 )
 
 // layout is what the walk found.
@@ -50,6 +51,8 @@ type walker struct {
 	order    binary.ByteOrder
 	implicit bool
 	any      bool                             // objects of all classes are wanted
+	head     bool                             // pixels are left alone, whatever they are
+	cut      bool                             // in ends before the data set does
 	seen     func(w *walker, e element) error // called with each element of the top level, or nil
 	elements int
 	patches  []patch
@@ -119,7 +122,11 @@ func (w *walker) walk(in *stream) (*layout, error) {
 		l.foreign = foreign(directory)
 		return l, nil
 	}
-	if l.syntax == deflated {
+	if l.syntax == deflated && w.head {
+		if w.in, w.cut, err = peekDeflated(in, at); err != nil {
+			return nil, err
+		}
+	} else if l.syntax == deflated {
 		if err := in.fill(in.size); err != nil {
 			return nil, err
 		}
@@ -229,11 +236,18 @@ func (w *walker) dataset(at int, l *layout) error {
 		if err := w.note(at, e, l); err != nil || l.foreign != "" {
 			return err
 		}
-		if e.tag == tagFloatPix || e.tag == tagDoublePx {
+		if (e.tag == tagFloatPix || e.tag == tagDoublePx) && !w.head {
 			return &UnsupportedError{w.file, "floating point pixel data are not supported"}
 		}
 		if e.tag >= tagGroupPix && l.header == nil {
 			l.header = w.in.b[:at]
+		}
+		if w.head && at > maxHead {
+			return w.wrong(at, fmt.Sprintf("more than %d MiB before the pixel data", maxHead>>20))
+		}
+		if w.head && e.tag >= tagFloatPix {
+			l.pixels = true
+			return nil
 		}
 		switch e.tag {
 		case tagPixels:
@@ -402,6 +416,9 @@ func (w *walker) next(at, end int) (element, error) {
 		return e, err
 	}
 	if e.length != undefined && int64(e.length) > int64(end-e.value) {
+		if w.cut && e.tag >= tagGroupPix {
+			return e, nil
+		}
 		return e, w.wrong(at, fmt.Sprintf("%s needs %d bytes, %d are left: the file is cut or wrong", name(e.tag), e.length, end-e.value))
 	}
 	return e, nil

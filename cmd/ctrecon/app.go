@@ -28,7 +28,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:              version,
 		Flags:                job.Flags,
 		Action:               job.Action,
-		Commands:             []*cli.Command{job, phantomCommand(), simulateCommand(), reportCommand(), evaluateCommand(), modelCommand(), infoCommand(), echoCommand(), sendCommand(), completionCommand()},
+		Commands:             []*cli.Command{job, phantomCommand(), simulateCommand(), reportCommand(), evaluateCommand(), modelCommand(), infoCommand(), echoCommand(), sendCommand(), serveCommand(), completionCommand()},
 		Suggest:              true,
 		EnableBashCompletion: true,
 		Writer:               stdout,

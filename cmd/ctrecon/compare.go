@@ -59,7 +59,7 @@ func reportAction(c *cli.Context) error {
 		return err
 	}
 	defer out.discard()
-	j := &job{c: c, out: out, start: time.Now(), st: &study{}}
+	j := &job{c: c, out: out, start: time.Now(), clock: time.Now(), st: &study{}}
 	r := cmp.report(c)
 	if err := j.writePages(c.Context, r, cmp.picture); err != nil {
 		return err

@@ -67,6 +67,8 @@ func outputFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "deidentify", Usage: "results without the patient's identity: PS3.15 basic profile, new UIDs, no names of files; the input stays as it is", Category: catOutput},
 		&cli.StringFlag{Name: "retain", Usage: "comma-separated `LIST` of what --deidentify keeps: dates or shifted-dates, patient (age, sex, size, weight), device, institution, uids", Category: catOutput},
 		&cli.StringFlag{Name: "deidentify-key", Usage: "secret `FILE` of 16 bytes or more: with the same key a patient gets the same new ID and UIDs in every job (default: a new one a job)", Category: catOutput},
+		&cli.StringFlag{Name: "input-id", Usage: "`NAME` of the input's content: other names, other UIDs (the node's)", Category: catOutput, Hidden: true},
+		&cli.StringFlag{Name: "time", Usage: "of the job in what it writes, as `RFC3339` (the node's)", Category: catOutput, Hidden: true},
 		&cli.BoolFlag{Name: "keep-arrays", Usage: "also write each method's volume as .npy (HU)", Category: catOutput},
 		&cli.BoolFlag{Name: "json", Usage: "report.json on standard output, nothing else there", Category: catOutput},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress, only errors", Category: catOutput},

@@ -37,9 +37,10 @@ type job struct {
 	options recon.Options
 	model   *report.Model
 	results []report.Method
-	start   time.Time
-	also    []string // objects beside the series
-	packing string   // transfer syntax of their pixels
+	start   time.Time // of the job, for what it writes
+	clock   time.Time // when this process began
+	also    []string  // objects beside the series
+	packing string    // transfer syntax of their pixels
 }
 
 // runJob reconstructs the study by the methods and writes the result folder.
@@ -61,7 +62,7 @@ func runJob(ctx context.Context, c *cli.Context, st *study, methods []string) er
 		return err
 	}
 	defer out.discard()
-	j := &job{c: c, st: st, methods: methods, out: out, start: time.Now(), options: options, model: model, maps: map[string]*store{}, also: also, packing: packing}
+	j := &job{c: c, st: st, methods: methods, out: out, start: began(c), clock: time.Now(), options: options, model: model, maps: map[string]*store{}, also: also, packing: packing}
 	if c.Bool("verbose") {
 		for _, n := range st.notes {
 			fmt.Fprintln(c.App.ErrWriter, n)
@@ -263,6 +264,9 @@ func (j *job) config(m report.Method) string {
 	if j.st.private != nil { // other headers, so other objects
 		all = append(all, "de-identified", j.st.private)
 	}
+	if id := j.c.String("input-id"); id != "" {
+		all = append(all, "input", id)
+	}
 	b, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // finite numbers and strings only
@@ -299,7 +303,7 @@ func (j *job) report() *report.Report {
 	}
 	r.Environment.Workers = workers(j.c)
 	r.Environment.Kernel = radon.Kernels()[0] // the preferred one is used
-	r.Environment.Seconds = math.Round(time.Since(j.start).Seconds()*100) / 100
+	r.Environment.Seconds = math.Round(time.Since(j.clock).Seconds()*100) / 100
 	r.Finish()
 	for _, name := range j.methods {
 		if info, err := recon.Find(name); err == nil && info.Model {
@@ -309,11 +313,23 @@ func (j *job) report() *report.Report {
 	return r
 }
 
+// began is the time of a job in what it writes: now, or what the node says, so that
+// a job that is made again makes the same bytes.
+func began(c *cli.Context) time.Time {
+	if t, err := time.Parse(time.RFC3339, c.String("time")); err == nil {
+		return t
+	}
+	return time.Now()
+}
+
+// placing are the flags that change nothing of a result but its place and names.
+var placing = []string{"out", "o", "force", "f", "input-id", "time"}
+
 // repeat are the arguments that were given; folders are reduced to their names.
 func repeat(c *cli.Context) []string {
 	out := []string{"ctrecon"}
 	for _, n := range c.FlagNames() {
-		if c.IsSet(n) && n != "out" && n != "o" && n != "force" && n != "f" {
+		if c.IsSet(n) && !slices.Contains(placing, n) {
 			v := c.Value(n)
 			if c.Bool("deidentify") && slices.Contains(named, n) {
 				v = "FILE"

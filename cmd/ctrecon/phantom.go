@@ -114,7 +114,7 @@ func writePhantom(c *cli.Context, p *phantoms.Phantom, dir string) error {
 	}
 	d := dicomio.Derived{
 		Subject: fmt.Sprintf("%x", dicomio.UID("phantom", p.Name))[:16], Grid: grid, Spacing: c.Float64("spacing"), Method: p.Name + " phantom", Number: 1,
-		Software: version, Config: fmt.Sprint(p.Name, p.Field, size, n, c.Float64("spacing")), Description: "Analytic phantom " + p.Name, Images: n,
+		Software: version, Equipment: dicomio.PhantomModel, Config: fmt.Sprint(p.Name, p.Field, size, n, c.Float64("spacing")), Description: "Analytic phantom " + p.Name, Images: n,
 		Time:  time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), // a phantom has no date; the same command gives the same bytes
 		Image: func(i int, dst []float32) error { copy(dst, all[i*grid.Len():]); return nil },
 	}

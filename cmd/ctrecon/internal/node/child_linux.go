@@ -1,0 +1,18 @@
+package node
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// childAttr gives a child a process group of its own, so that signals from a terminal do
+// not reach it, and lets it die with the node.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// niceness of a child: receiving objects goes first.
+const niceness = 10
+
+func lower(pid int) { unix.Setpriority(unix.PRIO_PROCESS, pid, niceness) }
