@@ -1,0 +1,7 @@
+package web
+
+import "net/http"
+
+func (s *site) dicomRoutes(m *http.ServeMux) {}
+
+type resultIndex struct{}
