@@ -128,7 +128,7 @@ const maxForm = 4 << 10
 func (g *guard) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if !g.open && !g.is(r.PostFormValue("token")) {
-		http.Redirect(w, r, "/login?wrong=1", http.StatusSeeOther)
+		http.Redirect(w, r, "/login#wrong", http.StatusSeeOther)
 		return
 	}
 	until := g.now().Add(session)
