@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ctrecon/cmd/ctrecon/internal/node"
 )
 
 const (
@@ -190,14 +192,20 @@ func (s *site) newTaker(way string) *taker {
 	return &taker{s: s, from: fmt.Sprintf("%s/%d", way, s.number.Add(1)), series: map[string]bool{}}
 }
 
-// take hands one object in and counts what became of it.
+// take hands one object in.
 func (t *taker) take(ctx context.Context, in io.Reader) error {
+	_, err := t.deposit(ctx, in)
+	return err
+}
+
+// deposit hands one object in and counts what became of it.
+func (t *taker) deposit(ctx context.Context, in io.Reader) (node.Deposited, error) {
 	d, err := t.s.Deposit(ctx, t.from, in)
 	if err != nil {
 		if t.upload.Refused++; t.upload.Reason == "" {
 			t.upload.Reason = err.Error()
 		}
-		return err
+		return d, err
 	}
 	if d.Duplicate {
 		t.upload.Duplicates++
@@ -208,7 +216,7 @@ func (t *taker) take(ctx context.Context, in io.Reader) error {
 		t.series[d.Series] = true
 		t.upload.Series = append(t.upload.Series, d.Series)
 	}
-	return nil
+	return d, nil
 }
 
 // end says that the request is over.

@@ -137,7 +137,7 @@
       make("td", {}, r.calling || "upload"),
       make("td", { class: "n" }, String(r.uid ? r.images : (r.job && r.job.slices) || ""), extra(r)),
       make("td", { class: "job" }, ...jobCell(r)),
-      make("td", {}, ...delivery(r.job)),
+      make("td", { class: "to" }, ...delivery(r.job)),
       make("td", { class: "when" }, time(r.active)),
       make("td", { class: "acts" }, ...actions(r)));
   }
@@ -171,7 +171,7 @@
     return j.deliveries.map(d => make("div", {},
       make("span", { class: d.failed ? "bad" : d.waiting ? "busy" : "good" }, d.destination + " "),
       d.sent + "/" + (d.sent + (d.waiting || 0) + (d.failed || 0)),
-      d.status && (d.failed || d.waiting) ? make("small", { class: d.failed ? "why" : "" }, d.status) : ""));
+      d.failed ? make("small", { class: "why" }, d.failed + " failed: " + d.status) : d.waiting ? make("small", { title: d.status }, d.waiting + " waiting") : ""));
   }
   function actions(r) {
     const j = r.job, out = [];
