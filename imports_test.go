@@ -30,6 +30,12 @@ var mayNot = map[string][]string{
 	"ct/report":     {"ct/recon", "radon", "ldm", "dicomio"},
 	"ct/recon":      {"dicomio", "ct/report"},
 	"dicomio/dimse": {"ct", "radon", "ldm", "phantoms"},
+
+	"cmd/ctrecon/internal/node":       {"ct", "radon", "ldm", "phantoms", "cmd/ctrecon/internal/node/web"},
+	"cmd/ctrecon/internal/node/store": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/spool", "cmd/ctrecon/internal/node/audit"},
+	"cmd/ctrecon/internal/node/spool": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/store", "cmd/ctrecon/internal/node/audit"},
+	"cmd/ctrecon/internal/node/audit": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/store", "cmd/ctrecon/internal/node/spool"},
+	"cmd/ctrecon/internal/node/rules": {"cmd/ctrecon/internal/node/store", "cmd/ctrecon/internal/node/spool", "cmd/ctrecon/internal/node/audit"},
 }
 
 func TestImportDirection(t *testing.T) {

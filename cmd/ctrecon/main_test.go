@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,9 +20,10 @@ import (
 const asProgram = "CTRECON_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(asProgram) != "" && !(len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "-test.")) {
 		main()
 	}
+	os.Setenv(asProgram, "1")
 	testscript.Main(m, map[string]func(){
 		"ctrecon": func() { os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr)) },
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -30,36 +31,44 @@ const objectsOfAJob = 8
 
 // TestDeliver: whatever a destination does, each object ends where it belongs.
 func TestDeliver(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		behave func(instance string, try int) (dimse.Status, bool)
+		behave func() behaviour
 		sent   int
 		failed int
 		says   string // of the failed
 	}{
-		{"full for a while", func(string, int) (dimse.Status, bool) {
-			if asked++; asked <= 3 {
-				return dimse.Status{Code: dimse.OutOfResources}, false
+		{"full for a while", func() behaviour {
+			asked := 0
+			return func(string, int) (dimse.Status, bool) {
+				if asked++; asked <= 3 {
+					return dimse.Status{Code: dimse.OutOfResources}, false
+				}
+				return dimse.Status{}, false
 			}
-			return dimse.Status{}, false
 		}, objectsOfAJob, 0, ""},
-		{"one object is refused for good", func(uid string, _ int) (dimse.Status, bool) {
-			if firstOf(uid) {
-				return dimse.Status{Code: dimse.CannotUnderstand, Comment: "no"}, false
+		{"one object is refused for good", func() behaviour {
+			first := theFirst()
+			return func(uid string, _ int) (dimse.Status, bool) {
+				if first(uid) {
+					return dimse.Status{Code: dimse.CannotUnderstand, Comment: "no"}, false
+				}
+				return dimse.Status{}, false
 			}
-			return dimse.Status{}, false
 		}, objectsOfAJob - 1, 1, "C000"},
-		{"breaks off at one object for a while", func(uid string, try int) (dimse.Status, bool) {
-			return dimse.Status{}, firstOf(uid) && try <= 3
+		{"breaks off at one object for a while", func() behaviour {
+			first := theFirst()
+			return func(uid string, try int) (dimse.Status, bool) { return dimse.Status{}, first(uid) && try <= 3 }
 		}, objectsOfAJob, 0, ""},
-		{"takes with a warning", func(string, int) (dimse.Status, bool) {
-			return dimse.Status{Code: dimse.CoercedElements}, false
+		{"takes with a warning", func() behaviour {
+			return func(string, int) (dimse.Status, bool) { return dimse.Status{Code: dimse.CoercedElements}, false }
 		}, objectsOfAJob, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			first, asked = "", 0
+			t.Parallel()
 			p := newPACS(t, "PACS")
-			p.behave = c.behave
+			p.behave = c.behave()
 			p.up(t)
 			n := delivering(t, "", p)
 			eventually(t, "settled", func() bool {
@@ -78,29 +87,40 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// first is the first instance that a destination was asked to take.
-var first string
+// behaviour is what a destination does with an object at its try.
+type behaviour = func(instance string, try int) (s dimse.Status, abort bool)
 
-// asked is how often it was asked.
-var asked int
-
-func firstOf(uid string) bool {
-	if first == "" {
-		first = uid
+// theFirst finds the first instance that a destination was asked to take.
+func theFirst() func(uid string) bool {
+	first := ""
+	return func(uid string) bool {
+		if first == "" {
+			first = uid
+		}
+		return uid == first
 	}
-	return uid == first
 }
 
 // TestDeliverPoison: an object at which the peer breaks off for ever stops no other.
 func TestDeliverPoison(t *testing.T) {
-	first = ""
+	t.Parallel()
+	first := theFirst()
+	poison := ""
 	p := newPACS(t, "PACS")
-	p.behave = func(uid string, _ int) (dimse.Status, bool) { return dimse.Status{}, firstOf(uid) }
+	p.behave = func(uid string, _ int) (dimse.Status, bool) {
+		if first(uid) {
+			poison = uid
+			return dimse.Status{}, true
+		}
+		return dimse.Status{}, false
+	}
 	p.up(t)
 	n := delivering(t, "", p)
 	eventually(t, "the others", func() bool { return n.states("PACS")[db.Sent] == objectsOfAJob-1 })
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, d := range n.deliveries("PACS") {
-		if d.State == db.Queued && (d.Instance != first || d.Status == "" || d.Tries == 0) {
+		if d.State == db.Queued && (d.Instance != poison || d.Status == "" || d.Tries == 0) {
 			t.Errorf("waits: %+v", d)
 		}
 	}
@@ -109,6 +129,7 @@ func TestDeliverPoison(t *testing.T) {
 // TestDeliverDown: of two destinations one is down: the other is served at once, and the
 // first when it is up again.
 func TestDeliverDown(t *testing.T) {
+	t.Parallel()
 	up, down := newPACS(t, "UP"), newPACS(t, "DOWN")
 	up.up(t)
 	n := delivering(t, "", up, down)
@@ -130,6 +151,7 @@ func TestDeliverDown(t *testing.T) {
 
 // TestDeliverByHand: what was refused for good goes out when somebody says so.
 func TestDeliverByHand(t *testing.T) {
+	t.Parallel()
 	p := newPACS(t, "PACS")
 	open := make(chan struct{})
 	p.behave = func(string, int) (dimse.Status, bool) {
@@ -156,29 +178,32 @@ func TestDeliverByHand(t *testing.T) {
 // TestCommitmentAsked: a destination reports on our port; what it does not keep is sent
 // again; one that refuses to commit fails in the end.
 func TestCommitmentAsked(t *testing.T) {
+	t.Parallel()
 	all := func(r dimse.Commitment) *dimse.CommitmentReport {
 		return &dimse.CommitmentReport{Transaction: r.Transaction, Stored: r.Instances}
 	}
-	requests := 0
 	for _, c := range []struct {
 		name   string
-		report func(dimse.Commitment) *dimse.CommitmentReport
+		report func() func(dimse.Commitment) *dimse.CommitmentReport
 		state  string
 		again  int // objects that were sent twice
 	}{
-		{"keeps all", all, db.Committed, 0},
-		{"has lost one", func(r dimse.Commitment) *dimse.CommitmentReport {
-			requests++
-			if requests > 1 {
-				return all(r)
+		{"keeps all", func() func(dimse.Commitment) *dimse.CommitmentReport { return all }, db.Committed, 0},
+		{"has lost one", func() func(dimse.Commitment) *dimse.CommitmentReport {
+			requests := 0
+			return func(r dimse.Commitment) *dimse.CommitmentReport {
+				if requests++; requests > 1 {
+					return all(r)
+				}
+				return &dimse.CommitmentReport{Transaction: r.Transaction, Stored: r.Instances[1:], Failed: []dimse.Failure{{Reference: r.Instances[0], Reason: dimse.NoSuchInstance}}}
 			}
-			return &dimse.CommitmentReport{Transaction: r.Transaction, Stored: r.Instances[1:], Failed: []dimse.Failure{{Reference: r.Instances[0], Reason: dimse.NoSuchInstance}}}
 		}, db.Committed, 1},
-		{"does not commit", nil, db.Failed, 0},
+		{"does not commit", func() func(dimse.Commitment) *dimse.CommitmentReport { return nil }, db.Failed, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPACS(t, "PACS")
-			p.report = c.report
+			p.report = c.report()
 			p.up(t)
 			n := delivering(t, "commit = true", p)
 			eventually(t, "settled", func() bool { return n.states("PACS")[c.state] == objectsOfAJob })
@@ -196,6 +221,7 @@ func TestCommitmentAsked(t *testing.T) {
 // on an association of its own, also when it can be reached only later. The request
 // starts the series, as all that it names is here.
 func TestCommitmentGiven(t *testing.T) {
+	t.Parallel()
 	p := newPACS(t, "SCANNER")
 	o := nodeOptions(t, t.TempDir(), quickRules+p.rules(""))
 	o.Quiet, o.Settle = longWait, longWait
@@ -245,5 +271,43 @@ func TestCommitmentGiven(t *testing.T) {
 	}
 	if len(r.Stored) != 1 || reasons["1.2.3"] != dimse.NoSuchInstance || reasons[rq.Instances[1].SOPInstance] != dimse.ClassInstanceConflict {
 		t.Errorf("one of three is here: %+v", r)
+	}
+}
+
+// TestDeliverPeerGone: a destination that the rules have no more gets nothing, and its
+// objects wait until the rules have it again.
+func TestDeliverPeerGone(t *testing.T) {
+	t.Parallel()
+	p := newPACS(t, "PACS")
+	o := nodeOptions(t, t.TempDir(), quickRules+"destinations = [\"PACS\"]\n"+p.rules(""))
+	whole, err := os.ReadFile(o.RulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startNode(t, o)
+	n.sendAll("SCANNER", phantomSeries(t, 3, 4)...)
+	n.inState(1, db.Done) // the peer is down
+	for _, c := range []struct {
+		rules string
+		state string
+		says  string
+	}{{quickRules, db.Queued, "no peer"}, {string(whole), db.Sent, ""}} {
+		if err := os.WriteFile(o.RulesFile, []byte(c.rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		if c.state == db.Sent {
+			p.up(t)
+		}
+		eventually(t, c.state, func() bool {
+			for _, d := range n.deliveries("PACS") {
+				if d.State != c.state || !strings.Contains(d.Status, c.says) {
+					return false
+				}
+			}
+			return true
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,7 +79,6 @@ methods = ["tv"]
 // nodeOptions are for tests: short times, no default rules.
 func nodeOptions(t *testing.T, dir, rules string) node.Options {
 	t.Helper()
-	t.Setenv(asProgram, "1")
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -235,12 +235,23 @@ func (r *running) series(uid string) (s *db.Series) {
 	return s
 }
 
+// oneCommand is held by a command in the test's process: the library of the command line
+// has variables of its own.
+var oneCommand sync.Mutex
+
+// command runs the program in the test's process.
+func command(ctx context.Context, out, errs io.Writer, args ...string) int {
+	oneCommand.Lock()
+	defer oneCommand.Unlock()
+	return run(ctx, append([]string{"ctrecon"}, args...), out, errs)
+}
+
 // phantomSeries makes a series of 64 x 64 pixels. Another spacing gives another series.
 func phantomSeries(t *testing.T, slices int, spacing float64) (files []string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "series")
-	args := []string{"ctrecon", "phantom", "--slices", strconv.Itoa(slices), "--size", "64", "--spacing", fmt.Sprint(spacing), "--out", dir, "thorax"}
-	if code := run(t.Context(), args, io.Discard, os.Stderr); code != exitOK {
+	args := []string{"phantom", "--slices", strconv.Itoa(slices), "--size", "64", "--spacing", fmt.Sprint(spacing), "--out", dir, "thorax"}
+	if code := command(t.Context(), io.Discard, os.Stderr, args...); code != exitOK {
 		t.Fatalf("phantom: exit code %d", code)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.dcm"))
@@ -263,6 +274,8 @@ type pacs struct {
 	report func(r dimse.Commitment) *dimse.CommitmentReport
 	back   func() dimse.Peer // where reports go
 
+	slow     time.Duration // before an object is answered
+	open     atomic.Int64  // 1 while objects come in
 	onReport func(dimse.CommitmentReport)
 
 	mu    sync.Mutex
@@ -273,8 +286,10 @@ type pacs struct {
 }
 
 func (p *pacs) Store(_ context.Context, _ dimse.Remote, r dimse.StoreRequest, data io.Reader) dimse.Status {
+	p.open.Store(1)
 	h := sha256.New()
 	_, err := io.Copy(h, data)
+	time.Sleep(p.slow)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -316,7 +331,8 @@ func (p *pacs) Report(_ context.Context, _ dimse.Remote, r dimse.CommitmentRepor
 	}
 	return dimse.Status{}
 }
-func (p *pacs) Ended(dimse.Remote, bool) {}
+
+func (p *pacs) Ended(dimse.Remote, bool) { p.open.Store(0) }
 
 // newPACS has a port, and is down until up.
 func newPACS(t *testing.T, title string) *pacs {

@@ -3,9 +3,11 @@ package main
 import (
 	"io"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 // changes nothing; a late slice makes another revision with other UIDs; a result that is
 // sent back is kept, and nothing is made of it.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	p := newPACS(t, "PACS")
 	p.up(t)
 	n := startNode(t, nodeOptions(t, t.TempDir(), quickRules+`destinations = ["PACS"]`+"\n"+p.rules("")))
@@ -80,6 +83,7 @@ func TestServe(t *testing.T) {
 // TestServeSameAgain: the same job made again, elsewhere and at another time, gives the
 // same objects byte by byte.
 func TestServeSameAgain(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, nodeOptions(t, t.TempDir(), quickRules))
 	files := phantomSeries(t, 3, 4)
 	n.sendAll("SCANNER", files...)
@@ -103,8 +107,9 @@ func TestServeSameAgain(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "again")
-	args := append([]string{"ctrecon", "--out", out, "--input-id", j.Input, "--time", j.Created.Format("2006-01-02T15:04:05Z07:00"), "--workers", "1"}, j.Args...)
-	if code := run(t.Context(), append(args, in), io.Discard, os.Stderr); code != exitOK {
+	made := j.Created.Format(time.RFC3339)
+	args := append([]string{"--out", out, "--input-id", j.Input + " " + made, "--time", made, "--workers", "1"}, j.Args...)
+	if code := command(t.Context(), io.Discard, os.Stderr, append(args, in)...); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	got, want := dataSums(t, out), dataSums(t, dir)
@@ -120,6 +125,7 @@ func TestServeSameAgain(t *testing.T) {
 // TestServeSuspicious: other content under a known UID is kept apart and makes nothing; what
 // is not understood lies in quarantine with its reason.
 func TestServeSuspicious(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	n := startNode(t, nodeOptions(t, dir, quickRules))
 	files := phantomSeries(t, 3, 4)
@@ -171,6 +177,7 @@ func TestServeSuspicious(t *testing.T) {
 // TestServeIncomplete: a series with a gap waits longer; then its job says what is
 // missing, without a try again, and the slice that comes late makes it whole.
 func TestServeIncomplete(t *testing.T) {
+	t.Parallel()
 	o := nodeOptions(t, t.TempDir(), quickRules)
 	n := startNode(t, o)
 	files := phantomSeries(t, 5, 4)
@@ -193,10 +200,57 @@ func TestServeIncomplete(t *testing.T) {
 
 // TestServeOneFolderOneNode: a second node on the same data folder is refused.
 func TestServeOneFolderOneNode(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	startNode(t, nodeOptions(t, dir, quickRules))
 	var out strings.Builder
-	if code := run(t.Context(), []string{"ctrecon", "serve", "--data", dir, "--dimse", "127.0.0.1:0", "--http", "none"}, &out, &out); code != exitInput || !strings.Contains(out.String(), "another ctrecon serve uses this data folder") {
+	if code := command(t.Context(), &out, &out, "serve", "--data", dir, "--dimse", "127.0.0.1:0", "--http", "none"); code != exitInput || !strings.Contains(out.String(), "another ctrecon serve uses this data folder") {
 		t.Errorf("exit code %d: %s", code, out.String())
 	}
+}
+
+// TestServeManySenders: series that come interleaved, in any order, on several
+// associations at once, each make one job of all their slices, two jobs at a time.
+func TestServeManySenders(t *testing.T) {
+	t.Parallel()
+	o := nodeOptions(t, t.TempDir(), quickRules)
+	o.Jobs = 2
+	n := startNode(t, o)
+	const series, slices, senders = 3, 4, 6
+	var all []string
+	for i := range series {
+		all = append(all, phantomSeries(t, slices, 5+float64(i))...)
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	var wg sync.WaitGroup
+	for k := range senders {
+		wg.Go(func() {
+			objects, _, err := sendable(all[2*k : 2*k+2])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			a, err := (&dimse.Client{AETitle: "SCANNER", Peer: n.peer}).Open(t.Context(), objects)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, o := range objects {
+				if s, err := a.Store(t.Context(), o); err != nil || s.Code != dimse.Success {
+					t.Errorf("%v, %v", s, err)
+				}
+			}
+			a.Release(t.Context())
+		})
+	}
+	wg.Wait()
+	eventually(t, "all done", func() bool {
+		done := 0
+		for _, j := range n.jobs() {
+			if j.State == db.Done && j.Slices == slices {
+				done++
+			}
+		}
+		return done == series
+	})
 }

@@ -44,10 +44,12 @@ func (n *Node) child(ctx, own context.Context, j *store.Job, arg, out string) en
 	return judgeExit(cmd.ProcessState.ExitCode(), stopped, lines.verdict())
 }
 
-// command are the arguments of a job's process. The same job gives the same ones, but for
-// places, and so the same result.
+// command are the arguments of a job's process. Each try of a job has the same ones, but
+// for places, and so the same result. The time of the job stands in its objects, and so
+// it also names them: no two objects that differ have one UID.
 func (n *Node) command(j *store.Job, arg, out string) []string {
-	a := []string{"--out", out, "--input-id", j.Input, "--time", j.Created.Format(time.RFC3339)}
+	made := j.Created.Format(time.RFC3339)
+	a := []string{"--out", out, "--input-id", j.Input + " " + made, "--time", made}
 	if n.o.Workers > 0 {
 		a = append(a, "--workers", strconv.Itoa(n.o.Workers))
 	}

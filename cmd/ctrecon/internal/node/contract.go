@@ -85,7 +85,8 @@ func (n *Node) depositor(from string) origin {
 	return origin{id: n.boot + "-" + from, calling: calling, called: n.o.AETitle}
 }
 
-// DepositEnd tells that a request is over, which brought objects of these series.
+// DepositEnd tells that a request is over, which brought objects of these series, however
+// it ended: its series wait for it.
 func (n *Node) DepositEnd(from string, series []string) {
 	o := n.depositor(from)
 	for _, uid := range series {

@@ -64,8 +64,11 @@ func (n *Node) courier(wg *sync.WaitGroup, name string, now time.Time, work func
 		defer func() {
 			n.mu.Lock()
 			delete(n.couriers, name)
+			failed := c.failures > 0
 			n.mu.Unlock()
-			wake(n.wakeOut)
+			if failed {
+				wake(n.wakeOut) // which finds out how long to wait
+			}
 		}()
 		work(c)
 	})

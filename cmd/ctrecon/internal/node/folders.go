@@ -58,8 +58,31 @@ func (n *Node) recover() error {
 		if err := n.requeue(tx); err != nil {
 			return err
 		}
+		if err := askAgain(tx); err != nil {
+			return err
+		}
 		return endAssociations(tx, time.Now().UTC())
 	})
+}
+
+// askAgain lets commitment be asked again where a report was waited for: it may have come
+// while nobody was there.
+func askAgain(tx *store.Tx) error {
+	var all []*store.Delivery
+	err := store.Outbox.Each(tx, "", func(key string, _ *store.Mark) (bool, error) {
+		d, err := deliveryOf(tx, key)
+		if d != nil && d.State == store.Asked {
+			all = append(all, d)
+		}
+		return true, err
+	})
+	for _, d := range all {
+		d.Next = time.Time{}
+		if err == nil {
+			err = keepDelivery(tx, d, true)
+		}
+	}
+	return err
 }
 
 // clearFolder empties the folder of jobs. A child that a kill of the node has left may

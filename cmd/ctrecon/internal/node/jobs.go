@@ -17,7 +17,7 @@ func (n *Node) runJobs(ctx context.Context) {
 	runtime.LockOSThread() // a child dies with the thread that began it
 	defer runtime.UnlockOSThread()
 	for ctx.Err() == nil {
-		j, in := n.claim(time.Now())
+		j, in, nap := n.claim(time.Now())
 		if j != nil {
 			wake(n.wakeJobs) // there may be more, for others
 			n.runJob(ctx, j, in)
@@ -26,20 +26,20 @@ func (n *Node) runJobs(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-n.wakeJobs:
-		case <-time.After(longestNap):
+		case <-time.After(nap):
 		}
 	}
 }
 
 // claim takes the job that is to run next: of the highest priority, the oldest. On a full
-// disk none is.
-func (n *Node) claim(now time.Time) (job *store.Job, in *store.Input) {
+// disk none is. Without a job, nap says when to look again.
+func (n *Node) claim(now time.Time) (job *store.Job, in *store.Input, nap time.Duration) {
 	if ok, _ := n.spool.Room(0); !ok {
-		return nil, nil
+		return nil, nil, longestNap
 	}
-	id := n.nextJob(now)
+	id, nap := n.nextJob(now)
 	if id == "" {
-		return nil, nil
+		return nil, nil, nap
 	}
 	ok := n.update("a job is claimed", func(tx *store.Tx) error {
 		j, ok, err := store.Jobs.Get(tx, id)
@@ -57,26 +57,31 @@ func (n *Node) claim(now time.Time) (job *store.Job, in *store.Input) {
 		return store.Jobs.Put(tx, id, j)
 	})
 	if !ok {
-		return nil, nil
+		return nil, nil, longestNap
 	}
-	return job, in
+	return job, in, nap
 }
 
-func (n *Node) nextJob(now time.Time) string {
+func (n *Node) nextJob(now time.Time) (id string, nap time.Duration) {
 	var best *store.Job
+	nap = longestNap
 	n.view("queued jobs", func(tx *store.Tx) error {
 		return store.OpenJobs.Each(tx, "", func(id string, _ *store.Mark) (bool, error) {
 			j, ok, err := store.Jobs.Get(tx, id)
-			if ok && j.State == store.Queued && reached(j.Next, now) && (best == nil || before(j, best)) {
+			switch {
+			case err != nil || !ok || j.State != store.Queued:
+			case !reached(j.Next, now):
+				nap = min(nap, j.Next.Sub(now))
+			case best == nil || before(j, best):
 				best = j
 			}
 			return true, err
 		})
 	})
 	if best == nil {
-		return ""
+		return "", nap
 	}
-	return best.ID
+	return best.ID, 0
 }
 
 // before says whether a runs before b.
@@ -98,8 +103,10 @@ func (n *Node) runJob(ctx context.Context, j *store.Job, in *store.Input) {
 	n.metrics.jobs[end.verdict].Add(1)
 	n.metrics.jobTime.add(time.Since(begin))
 	n.log.Info("job tried", "job", j.ID, "try", j.Tries, "end", verdictNames[end.verdict], "reason", end.reason, "seconds", time.Since(begin).Seconds())
+	os.RemoveAll(dir)
 	if end.verdict != done {
 		n.notDone(j.ID, end)
+		wake(n.wakeJobs)
 	}
 }
 

@@ -44,13 +44,11 @@ func (n *Node) plan(uid, why string) error {
 		if err != nil || !ok || now.Objects != s.Objects || now.New == 0 {
 			return err // an object came in between: its time begins again
 		}
-		now.New, now.Note = 0, note
+		now.New, now.Note, now.Ready = 0, note, ""
 		if rule != nil {
-			now.Revision++
-			if made, err = newJob(tx, now, rule, why, images); err != nil {
+			if made, err = n.revise(tx, now, rule, why, images); err != nil {
 				return err
 			}
-			now.Job = made.ID
 		}
 		if err := store.Waiting.Delete(tx, uid); err != nil {
 			return err
@@ -127,11 +125,37 @@ func (n *Node) choose(s *store.Series, images []member) (rule *rules.Rule, note 
 	return rule, note
 }
 
-// newJob stores a job; a former one of the series that has not begun steps back.
-func newJob(tx *store.Tx, s *store.Series, r *rules.Rule, why string, images []member) (*store.Job, error) {
+// revise makes the next revision of a series, unless a former one has the same input and
+// settings, and so the same images.
+func (n *Node) revise(tx *store.Tx, s *store.Series, r *rules.Rule, why string, images []member) (*store.Job, error) {
+	j, in := newJob(s, r, why, images)
+	same, err := sameJob(tx, j, r.Args())
+	if err != nil || same != "" {
+		s.Note = "nothing has changed since job " + same
+		return nil, err
+	}
 	if err := supersede(tx, s.Job); err != nil {
 		return nil, err
 	}
+	s.Revision, s.Job = j.Revision, j.ID
+	return j, putJob(tx, j, r, in)
+}
+
+// sameJob is a job of the series that is done, runs or waits, with the same input and
+// arguments, "" for none.
+func sameJob(tx *store.Tx, j *store.Job, args []string) (id string, err error) {
+	prefix := j.ID[:strings.LastIndex(j.ID, "-")+1]
+	err = store.Jobs.Each(tx, prefix, func(_ string, x *store.Job) (bool, error) {
+		if x.Input == j.Input && slices.Equal(x.Args, args) && (x.Open() || x.State == store.Done) {
+			id = x.ID
+		}
+		return id == "", nil
+	})
+	return id, err
+}
+
+// newJob is the next job of a series, with its input.
+func newJob(s *store.Series, r *rules.Rule, why string, images []member) (*store.Job, *store.Input) {
 	sum := sha256.New()
 	in := &store.Input{}
 	for i, m := range images {
@@ -140,8 +164,8 @@ func newJob(tx *store.Tx, s *store.Series, r *rules.Rule, why string, images []m
 	}
 	hash := hex.EncodeToString(sum.Sum(nil))
 	id := sha256.Sum256([]byte(s.UID))
-	j := &store.Job{ID: fmt.Sprintf("%x-r%d", id[:5], s.Revision), Series: s.UID, Revision: s.Revision, Slices: len(images), Input: hash, Why: why}
-	return j, putJob(tx, j, r, in)
+	next := s.Revision + 1
+	return &store.Job{ID: fmt.Sprintf("%x-r%d", id[:5], next), Series: s.UID, Revision: next, Slices: len(images), Input: hash, Why: why}, in
 }
 
 // putJob stores a new job with its input.
@@ -176,7 +200,8 @@ func settle(tx *store.Tx, j *store.Job, state string) error {
 	return store.Jobs.Put(tx, j.ID, j)
 }
 
-// StartSeries takes a series for complete.
+// StartSeries takes a series for complete. One that no job waits for any more is looked at
+// again: the rules may have changed.
 func (n *Node) StartSeries(uid, why string) error {
 	err := n.store.Update(func(tx *store.Tx) error {
 		s, ok, err := store.SeriesTable.Get(tx, uid)
@@ -186,9 +211,12 @@ func (n *Node) StartSeries(uid, why string) error {
 		case !ok:
 			return fmt.Errorf("series: %w", ErrUnknown)
 		case s.New == 0:
-			return fmt.Errorf("series: nothing has arrived since its last job")
+			s.New, s.First = s.Objects, time.Now().UTC()
 		}
 		s.Ready = why
+		if err := store.Waiting.Put(tx, uid, &store.Mark{}); err != nil {
+			return err
+		}
 		return store.SeriesTable.Put(tx, uid, s)
 	})
 	wake(n.wakeSeries)

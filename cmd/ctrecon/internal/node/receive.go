@@ -109,9 +109,7 @@ func stripe(uid string) uint32 {
 
 // look reads the header. Without one the status says why, and the object is in quarantine.
 func (n *Node) look(o origin, in *spool.Incoming, x object) (*dicomio.Head, dimse.Status) {
-	n.peeks <- struct{}{}
-	h, err := dicomio.Peek(in.Path())
-	<-n.peeks
+	h, err := n.peek(in.Path())
 	code, why := dimse.CannotUnderstand, ""
 	switch {
 	case err != nil:
@@ -129,6 +127,13 @@ func (n *Node) look(o origin, in *spool.Incoming, x object) (*dicomio.Head, dims
 	}
 	n.quarantine(o, in, x, why)
 	return nil, dimse.Status{Code: code, Comment: comment(why)}
+}
+
+// peek reads a header; few at a time, as each may be large.
+func (n *Node) peek(path string) (*dicomio.Head, error) {
+	n.peeks <- struct{}{}
+	defer func() { <-n.peeks }()
+	return dicomio.Peek(path)
 }
 
 // comment cuts a text to what an error comment holds.
