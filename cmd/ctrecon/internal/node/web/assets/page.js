@@ -177,6 +177,7 @@
     const j = r.job, out = [];
     const button = (id, text, what, url, cls) => out.push(make("button", { type: "button", class: cls || "", "data-id": id + " " + r.key, on: e => act(what, url, e.currentTarget) }, text));
     if (r.state === "receiving") button("start", "Start now", "The series starts as it is.", "/api/series/" + encodeURIComponent(r.uid) + "/start");
+    if (r.state === "kept") button("look", "Look again", "The rules are asked again.", "/api/series/" + encodeURIComponent(r.uid) + "/start");
     if (!j) return out;
     const base = "/api/jobs/" + encodeURIComponent(j.id);
     if (j.state === "failed" || j.state === "cancelled") button("retry", "Try again", "The job is tried again.", base + "/retry", "main");
