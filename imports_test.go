@@ -32,6 +32,7 @@ var mayNot = map[string][]string{
 	"dicomio/dimse": {"ct", "radon", "ldm", "phantoms"},
 
 	"cmd/ctrecon/internal/node":       {"ct", "radon", "ldm", "phantoms", "cmd/ctrecon/internal/node/web"},
+	"cmd/ctrecon/internal/node/web":   {"ct", "radon", "ldm", "phantoms", "cmd/ctrecon/internal/node/audit"},
 	"cmd/ctrecon/internal/node/store": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/spool", "cmd/ctrecon/internal/node/audit"},
 	"cmd/ctrecon/internal/node/spool": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/store", "cmd/ctrecon/internal/node/audit"},
 	"cmd/ctrecon/internal/node/audit": {"dicomio", "cmd/ctrecon/internal/node/rules", "cmd/ctrecon/internal/node/store", "cmd/ctrecon/internal/node/spool"},
