@@ -55,7 +55,7 @@ func TestQIDO(t *testing.T) {
 		{"/studies", 200, 2, false}, {"/series", 200, 2, false}, {"/instances", 200, 6, false},
 		{"/studies?StudyInstanceUID=" + a.Study, 200, 1, false}, {"/studies?StudyInstanceUID=" + a.Study + "," + b.Study, 200, 2, false},
 		{"/studies?ModalitiesInStudy=CT", 200, 2, false}, {"/studies?ModalitiesInStudy=MR", 204, 0, false},
-		{"/series?Modality=C?", 200, 2, false}, {"/series?SeriesDescription=ctrecon+o?e", 200, 1, false}, {"/series?SeriesDescription=*nothing*", 204, 0, false},
+		{"/series?Modality=C?", 200, 2, false}, {"/series?SeriesDescription=ctrecon+o?e+RESEARCH", 200, 1, false}, {"/series?SeriesDescription=*nothing*", 204, 0, false},
 		{"/studies/" + a.Study + "/series", 200, 1, false}, {"/studies/" + b.Study + "/instances", 200, 2, false}, {"/studies/1.2.3/series", 204, 0, false},
 		{inA, 200, 4, false}, {inA + "?SOPInstanceUID=" + a.SOPInstance, 200, 1, false}, {inA + "?limit=3", 200, 3, true}, {inA + "?limit=3&offset=3", 200, 1, false}, {inA + "?offset=4", 204, 0, false},
 		{"/instances?limit=5&offset=1", 200, 5, false}, {"/instances?SOPClassUID=" + a.SOPClass, 200, 6, false}, {"/instances?SOPClassUID=1.2.3", 204, 0, false},
