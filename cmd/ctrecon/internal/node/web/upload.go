@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ctrecon/cmd/ctrecon/internal/node"
+	"ctrecon/dicomio/dimse"
 )
 
 const (
@@ -162,15 +163,19 @@ func (s *site) takeFiles(ctx context.Context, files []*zip.File) (uploaded, erro
 			return t.upload, fmt.Errorf("a file of the ZIP cannot be read: %w", err)
 		}
 		in := bufio.NewReaderSize(io.LimitReader(r, maxZipFile), 64<<10)
+		var d node.Deposited
 		if isDICOM(in) {
-			err = t.take(ctx, in)
+			d, err = t.deposit(ctx, in)
 		}
 		r.Close()
 		if ctx.Err() != nil {
 			return t.upload, ctx.Err()
 		}
+		if d.Status.Code == dimse.OutOfResources {
+			return t.upload, fmt.Errorf("%w: %d objects were taken; send the ZIP again when there is room", err, t.upload.Objects)
+		}
 		if err != nil && t.upload.Objects == 0 && t.upload.Refused >= 3 {
-			return t.upload, err // no room, or nothing of use
+			return t.upload, err // nothing of use
 		}
 	}
 	if t.upload.Objects == 0 && t.upload.Duplicates == 0 {
