@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ctrecon/cmd/ctrecon/internal/node/rules"
 	"ctrecon/cmd/ctrecon/internal/node/spool"
 	"ctrecon/cmd/ctrecon/internal/node/store"
 	"ctrecon/dicomio/dimse"
@@ -95,16 +96,24 @@ func (n *Node) DepositEnd(from string, series []string) {
 	n.ended(o, true)
 }
 
+// changeJob changes a job in a transaction.
+func (n *Node) changeJob(id string, change func(tx *store.Tx, j *store.Job) error) error {
+	return n.store.Update(func(tx *store.Tx) error {
+		j, ok, err := store.Jobs.Get(tx, id)
+		if err == nil && !ok {
+			err = fmt.Errorf("job: %w", ErrUnknown)
+		}
+		if err != nil {
+			return err
+		}
+		return change(tx, j)
+	})
+}
+
 // RetryJob puts a failed or cancelled job into the queue again.
 func (n *Node) RetryJob(id string) error {
-	err := n.store.Update(func(tx *store.Tx) error {
-		j, ok, err := store.Jobs.Get(tx, id)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			return fmt.Errorf("job: %w", ErrUnknown)
-		case j.State != store.Failed && j.State != store.Cancelled:
+	err := n.changeJob(id, func(tx *store.Tx, j *store.Job) error {
+		if j.State != store.Failed && j.State != store.Cancelled {
 			return fmt.Errorf("job %s is %s: only a failed or cancelled one can be tried again", id, j.State)
 		}
 		j.State, j.Tries, j.Interrupted, j.Reason, j.Next, j.Ended = store.Queued, 0, 0, "", time.Time{}, time.Time{}
@@ -122,14 +131,8 @@ func (n *Node) RetryJob(id string) error {
 
 // CancelJob ends a job that is not done.
 func (n *Node) CancelJob(id string) error {
-	err := n.store.Update(func(tx *store.Tx) error {
-		j, ok, err := store.Jobs.Get(tx, id)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			return fmt.Errorf("job: %w", ErrUnknown)
-		case !j.Open() && j.State != store.Failed:
+	err := n.changeJob(id, func(tx *store.Tx, j *store.Job) error {
+		if !j.Open() && j.State != store.Failed {
 			return fmt.Errorf("job %s is %s already", id, j.State)
 		}
 		j.Reason = "cancelled by hand"
@@ -180,14 +183,21 @@ func (n *Node) RetryDeliveries(job string) error {
 	return err
 }
 
+// maxJobID is longer than the names of jobs are.
+const maxJobID = 64
+
+// IsJobID says whether a text could be the name of a job, which names folders and stands
+// in logs.
+func IsJobID(id string) bool {
+	return id != "" && len(id) <= maxJobID && strings.Trim(id, "0123456789abcdef-rs") == ""
+}
+
 // loggableID is the name of a job, or the word that it is none.
 func loggableID(id string) string {
-	for _, r := range id {
-		if !strings.ContainsRune("0123456789abcdef-rs", r) {
-			return "(no job)"
-		}
+	if IsJobID(id) {
+		return id
 	}
-	return id
+	return "(no job)"
 }
 
 // Progress is the last line that a running job has written, "" for others.
@@ -223,6 +233,13 @@ func (n *Node) RulesText() (file, text string) {
 	defer n.mu.Unlock()
 	return n.o.RulesFile, n.rulesText
 }
+
+// Peers are those of the rules that hold.
+func (n *Node) Peers() []rules.Peer { return n.rules.Load().Peers }
+
+// Disk is how many bytes are left on the disk of the data folder, -1 when it does not
+// say, and how many the received objects take.
+func (n *Node) Disk() (free, used int64) { return n.spool.Free(), n.spool.Used() }
 
 // oldQueue is how long a job may wait before it is told as a problem.
 const oldQueue = time.Hour

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,9 +71,5 @@ func (c *counters) add(name string, n int64) {
 func (c *counters) all() map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := map[string]int64{}
-	for k, v := range c.by {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(c.by)
 }

@@ -138,7 +138,7 @@ func (n *Node) revise(tx *store.Tx, s *store.Series, r *rules.Rule, why string, 
 		return nil, err
 	}
 	s.Revision, s.Job = j.Revision, j.ID
-	return j, putJob(tx, j, r, in)
+	return j, putJob(tx, j, r, r.Args(), in)
 }
 
 // sameJob is a job of the series that is done, runs or waits, with the same input and
@@ -169,8 +169,8 @@ func newJob(s *store.Series, r *rules.Rule, why string, images []member) (*store
 }
 
 // putJob stores a new job with its input.
-func putJob(tx *store.Tx, j *store.Job, r *rules.Rule, in *store.Input) error {
-	j.Rule, j.Destinations, j.Priority, j.Args = r.Name, r.Destinations, r.Priority, r.Args()
+func putJob(tx *store.Tx, j *store.Job, r *rules.Rule, args []string, in *store.Input) error {
+	j.Rule, j.Destinations, j.Priority, j.Args = r.Name, r.Destinations, r.Priority, args
 	j.State, j.Created = store.Queued, time.Now().UTC().Truncate(time.Second)
 	if err := store.Inputs.Put(tx, j.ID, in); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"ctrecon/cmd/ctrecon/internal/node/rules"
@@ -243,7 +244,7 @@ func (n *Node) deliveredAll(job, to string) {
 	left := true
 	n.view("outbox", func(tx *store.Tx) error {
 		prefix := store.Key(to, job, "")
-		left = len(store.Outbox.Seek(tx, prefix)) >= len(prefix) && store.Outbox.Seek(tx, prefix)[:len(prefix)] == prefix
+		left = strings.HasPrefix(store.Outbox.Seek(tx, prefix), prefix)
 		return nil
 	})
 	if !left {

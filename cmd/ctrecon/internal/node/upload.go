@@ -148,7 +148,7 @@ func (n *Node) uploaded(parts []part) (job string, err error) {
 	for _, p := range parts {
 		fmt.Fprintln(sum, p.name, p.in.Sum())
 	}
-	fmt.Fprintln(sum, rule.Name, strings.Join(sinogramArgs(rule), " "))
+	fmt.Fprintln(sum, rule.Name, strings.Join(rule.SinogramArgs(), " "))
 	hash := fmt.Sprintf("%x", sum.Sum(nil))
 	j := &store.Job{ID: hash[:10] + "-s1", Revision: 1, Input: hash, Why: "uploaded"}
 	in := &store.Input{}
@@ -173,15 +173,11 @@ func (n *Node) uploadedJob(j *store.Job, in *store.Input, rule *rules.Rule) erro
 		if _, ok, err := store.Jobs.Get(tx, j.ID); err != nil || ok {
 			return err
 		}
-		if err := putJob(tx, j, rule, in); err != nil {
-			return err
-		}
-		j.Args = sinogramArgs(rule)
 		made = true
 		if err := store.AddBytes(tx, in.Bytes); err != nil {
 			return err
 		}
-		return store.Jobs.Put(tx, j.ID, j)
+		return putJob(tx, j, rule, rule.SinogramArgs(), in)
 	})
 	if err == nil && made {
 		n.log.Info("job made", "job", j.ID, "rule", j.Rule, "why", j.Why)
@@ -199,13 +195,4 @@ func (n *Node) sinogramRule() *rules.Rule {
 		}
 	}
 	return &rules.Rule{Name: "upload"}
-}
-
-// sinogramArgs are the rule's, with all views where it names no number of them.
-func sinogramArgs(r *rules.Rule) []string {
-	a := r.Args()
-	if r.Views == 0 {
-		return a[2:]
-	}
-	return a
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,7 @@ var sinogramKinds = []string{".npy", ".npz", ".mat", ".h5", ".hdf5", ".tif", ".t
 // takeSinogram makes a job of a sinogram and the sidecar beside it.
 func (n *Node) takeSinogram(p string) (gone []string, err error) {
 	ext := strings.ToLower(filepath.Ext(p))
-	if !contains(sinogramKinds, ext) {
+	if !slices.Contains(sinogramKinds, ext) {
 		return nil, errors.New("neither DICOM nor a kind of sinogram file")
 	}
 	names := []string{p}
@@ -185,13 +186,4 @@ func (n *Node) takeSinogram(p string) (gone []string, err error) {
 	}
 	_, err = n.uploaded(parts)
 	return names, err
-}
-
-func contains(all []string, s string) bool {
-	for _, x := range all {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -236,13 +237,21 @@ func (r *Rule) miss(x Subject) string {
 	return ""
 }
 
-// Args are the arguments of the job.
-func (r *Rule) Args() []string {
-	views := r.Views
-	if views == 0 {
-		views = 25
+// SeriesViews is how many views a series is measured again with where the rule names no
+// number. A sinogram has all of its own then.
+const SeriesViews = 25
+
+// Args are the arguments of the job of a series.
+func (r *Rule) Args() []string { return r.args(cmp.Or(r.Views, SeriesViews)) }
+
+// SinogramArgs are those of the job of a sinogram.
+func (r *Rule) SinogramArgs() []string { return r.args(r.Views) }
+
+func (r *Rule) args(views int) []string {
+	var a []string
+	if views > 0 {
+		a = append(a, "--angles", strconv.Itoa(views))
 	}
-	a := []string{"--angles", strconv.Itoa(views)}
 	add := func(flag, value string) {
 		if value != "" {
 			a = append(a, flag, value)

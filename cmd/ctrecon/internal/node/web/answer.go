@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"ctrecon/cmd/ctrecon/internal/node"
@@ -43,7 +42,7 @@ func refused(w http.ResponseWriter, err error) {
 func (s *site) act(f func(id string) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
-		if !isJob(id) {
+		if !node.IsJobID(id) {
 			fail(w, http.StatusNotFound, "no such job")
 			return
 		}
@@ -69,14 +68,6 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) {
 	}
 	s.view.forget()
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// maxJob is longer than the names of jobs are.
-const maxJob = 64
-
-// isJob says whether a text could be the name of a job; a name is a folder too.
-func isJob(id string) bool {
-	return id != "" && len(id) <= maxJob && strings.Trim(id, "0123456789abcdef-rs") == ""
 }
 
 // rules answers with the rules that hold.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -123,19 +122,15 @@ func (s *site) seriesIn(job, dir string) []*series {
 	return order
 }
 
-// byFolder are the DICOM files below dir by their folder, "" for dir itself.
+// byFolder are the DICOM files below dir by their folder, "" for dir itself; a result
+// that is removed meanwhile has none.
 func byFolder(dir string) map[string][]string {
 	out := map[string][]string{}
-	fs.WalkDir(os.DirFS(dir), ".", func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.EqualFold(path.Ext(p), ".dcm") {
-			folder := path.Dir(p)
-			if folder == "." {
-				folder = ""
-			}
-			out[folder] = append(out[folder], p)
-		}
-		return nil // a result that is removed meanwhile has none
-	})
+	files, _ := dicomFiles(os.DirFS(dir))
+	for _, p := range files {
+		folder := strings.TrimPrefix(path.Dir(p), ".")
+		out[folder] = append(out[folder], p)
+	}
 	return out
 }
 

@@ -1,17 +1,12 @@
 package web
 
 import (
-	"bytes"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
-	"ctrecon/cmd/ctrecon/internal/node/rules"
 	"ctrecon/cmd/ctrecon/internal/node/spool"
 	"ctrecon/cmd/ctrecon/internal/node/store"
 )
@@ -279,12 +274,7 @@ func (x sums) state() string {
 // peerList are the destinations that the rules name, and those of the past.
 func (s *site) peerList(all map[string]sums) []*peer {
 	by := map[string]*peer{}
-	var set struct {
-		Peers []rules.Peer `toml:"peer"`
-	}
-	_, text := s.RulesText()
-	toml.Decode(text, &set) // the node has read it without an error
-	for _, p := range set.Peers {
+	for _, p := range s.Peers() {
 		by[p.Name] = &peer{Name: p.Name, Address: p.Address, Commit: p.Commit}
 	}
 	for _, x := range all {
@@ -321,25 +311,4 @@ func (s *site) inQuarantine() ([]spool.Reason, error) {
 		v.quarantine, v.quarantineAt = all, time.Now()
 	}
 	return all, err
-}
-
-// disk reads two gauges of /metrics, so that page and metrics say the same.
-func (s *site) disk() (free, used int64) {
-	var b bytes.Buffer
-	if s.WriteMetrics(&b) != nil {
-		return -1, -1
-	}
-	return gauge(b.String(), "ctrecon_disk_free_bytes"), gauge(b.String(), "ctrecon_spool_bytes")
-}
-
-// gauge is the value of a metric without labels, -1 when there is none.
-func gauge(text, name string) int64 {
-	for line := range strings.Lines(text) {
-		if v, ok := strings.CutPrefix(line, name+" "); ok {
-			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
-				return int64(f)
-			}
-		}
-	}
-	return -1
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"ctrecon/cmd/ctrecon/internal/node"
 	"ctrecon/dicomio"
 )
 
@@ -55,7 +56,7 @@ func (s *site) image(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.PathValue("id")
 	dir, ok := "", false
-	if isJob(id) {
+	if node.IsJobID(id) {
 		dir, ok = s.ResultDir(id)
 	}
 	if !ok || !drawn(q.method) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"ctrecon/cmd/ctrecon/internal/node"
 	"ctrecon/cmd/ctrecon/internal/node/store"
 )
 
@@ -27,7 +28,7 @@ var kinds = map[string]string{".html": "text/html; charset=utf-8", ".json": "app
 
 // root opens the folder of a job's result; nothing outside it can be reached by it.
 func (s *site) root(w http.ResponseWriter, id string) *os.Root {
-	if isJob(id) {
+	if node.IsJobID(id) {
 		if dir, ok := s.ResultDir(id); ok {
 			if root, err := os.OpenRoot(dir); err == nil {
 				return root
@@ -107,7 +108,7 @@ func (s *site) resultZIP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer root.Close()
-	files, err := dicomFiles(root)
+	files, err := dicomFiles(root.FS())
 	if err != nil {
 		s.broken(w, "result", err)
 		return
@@ -142,8 +143,8 @@ func addFile(z *zip.Writer, root *os.Root, name string) error {
 }
 
 // dicomFiles are the DICOM objects of a result, by name.
-func dicomFiles(root *os.Root) (out []string, err error) {
-	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+func dicomFiles(result fs.FS) (out []string, err error) {
+	err = fs.WalkDir(result, ".", func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && strings.EqualFold(path.Ext(p), ".dcm") {
 			out = append(out, p)
 		}

@@ -175,8 +175,8 @@ func (s *site) stateFor(q question) (*stateOf, error) {
 	rows, total := q.choose(l.rows)
 	file, _ := s.RulesText()
 	out := &stateOf{Notice: ResearchUse, Version: s.o.Version, Token: s.o.Token != "", Ready: h.Ready, Problems: append([]string{}, h.Problems...), Groups: l.groups, Total: total, Offset: q.offset,
-		Rows: []rowView{}, Destinations: l.peers, Quarantined: len(bad), Quarantine: []reasonView{}, Rules: file}
-	out.DiskFree, out.Kept = s.disk()
+		Rows: []rowView{}, Destinations: append([]*peer{}, l.peers...), Quarantined: len(bad), Quarantine: []reasonView{}, Rules: file}
+	out.DiskFree, out.Kept = s.Disk()
 	out.DiskFree = out.DiskFree >> 20 << 20 // small changes are none
 	for _, r := range rows {
 		out.Rows = append(out.Rows, s.rowView(r, l))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -172,6 +173,18 @@ func TestManySeries(t *testing.T) {
 	if rows, total := q.choose(l.rows); len(rows) != 50 || total != 500 {
 		t.Errorf("search: %d of %d", len(rows), total)
 	}
+}
+
+// gauge is the value of a metric without labels, -1 when there is none.
+func gauge(text, name string) int64 {
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
+				return int64(f)
+			}
+		}
+	}
+	return -1
 }
 
 // TestHealth: what machines ask.

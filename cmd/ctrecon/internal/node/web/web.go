@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"ctrecon/cmd/ctrecon/internal/node"
+	"ctrecon/cmd/ctrecon/internal/node/rules"
 	"ctrecon/cmd/ctrecon/internal/node/spool"
 	"ctrecon/cmd/ctrecon/internal/node/store"
 )
@@ -36,6 +37,8 @@ type Backend interface {
 	WriteMetrics(w io.Writer) error
 	Quarantine() ([]spool.Reason, error)
 	RulesText() (file, text string)
+	Peers() []rules.Peer
+	Disk() (free, used int64)
 }
 
 // Options of the handler.

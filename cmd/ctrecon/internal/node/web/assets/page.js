@@ -61,6 +61,7 @@
   async function poll() {
     clearTimeout(timer);
     const mine = ++asked;
+    let fresh = false;
     try {
       const q = new URLSearchParams({ offset: ask.offset, limit: page, group: ask.group, q: ask.q });
       const r = await fetch("/api/state?" + q, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
@@ -69,7 +70,7 @@
       if (r.status === 200) {
         tag = r.headers.get("ETag") || "";
         seen = await r.json();
-        draw();
+        fresh = true;
       } else if (r.status !== 304) throw new Error();
       if (lost) { lost = false; health(); }
     } catch {
@@ -77,6 +78,7 @@
       health();
     }
     timer = setTimeout(poll, document.hidden ? away : every);
+    if (fresh) draw(); // a fault in drawing is none of the node's
   }
   let lost = false;
 
