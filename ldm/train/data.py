@@ -5,6 +5,7 @@ whose value is HU + 1024, all of one size. prepare.py makes one from DICOM, synt
 """
 import csv
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
@@ -101,6 +102,8 @@ class Augmentation:
     offset: float = 10.0   # HU
     blur: float = 0.7      # largest Gaussian sigma in pixels, a softer kernel; on a third of the slices
     noise: float = 12.0    # largest standard deviation in HU; on a third of the slices
+    objects: float = 0.0   # share of slices with ellipses drawn in: lesions and rods that no patient had
+    phantoms: float = 0.0  # share of slices replaced by phantoms: a body of one value with ellipses in it
 
 
 def augment(hu, pixel, g, how=Augmentation()):
@@ -111,11 +114,47 @@ def augment(hu, pixel, g, how=Augmentation()):
     x = warp(hu + 1000, draw(-0.26, 0.26) * how.strength, scale, torch.where(draw(0, 1) < 0.5, -1.0, 1.0),
              draw(-0.08, 0.08) * how.strength, draw(-0.08, 0.08) * how.strength)
     inside = (x > 0).to(x.dtype)  # air outside the scanner's circle stays air
+    if how.objects or how.phantoms:
+        x = drawn(x, pixel / scale, g, how)
+        inside = torch.maximum(inside, (x > 0).to(x.dtype))
     x = x * (1 + draw(-how.gain, how.gain)).view(b, 1, 1) + inside * draw(-how.offset, how.offset).view(b, 1, 1)
     x = blur(x, how.blur * (draw(-2, 1)).clamp_min(0))
     sd = how.noise * draw(-2, 1).clamp_min(0)
     x = x + inside * sd.view(b, 1, 1) * torch.randn(x.shape, generator=g, device=x.device)
     return x - 1000, pixel / scale
+
+
+OBJECTS = 8  # at most, in a slice
+
+
+def drawn(x, pixel, g, how):
+    """x [B,H,W] (HU + 1000) with ellipses of 1.5 to 15 mm and of 15 to 1000 HU more or less than what is there, in a share
+    how.objects of the slices; a share how.phantoms becomes an elliptical body of -100 to 150 HU first."""
+    b, n = len(x), x.shape[-1]
+    rand = lambda lo, hi: lo + (hi - lo) * torch.rand(b, generator=g, device=x.device)
+    log = lambda lo, hi: torch.exp(rand(math.log(lo), math.log(hi)))
+    phantom = rand(0, 1) < how.phantoms
+    count = torch.where(phantom, 8 * rand(0.3, 1), torch.where(rand(0, 1) < how.objects, 4 * rand(0.1, 1), torch.zeros_like(pixel))).ceil()
+    body = ellipse(n, rand(-0.05, 0.05) * n, rand(-0.05, 0.05) * n, n * rand(0.25, 0.46), n * rand(0.2, 0.46), rand(0, math.pi), rand(0.4, 1))
+    x = torch.where(phantom.view(-1, 1, 1), rand(900, 1150).view(-1, 1, 1) * body, x)
+    where = (F.avg_pool2d(x[:, None], 9, 1, 4) > 50).flatten(1).float()  # not in the air around the body
+    for k in range(OBJECTS):
+        i = torch.multinomial(where + 1e-9, 1, generator=g)[:, 0]
+        a = log(1.5, 15) / pixel
+        shape = ellipse(n, i % n - (n - 1) / 2, i // n - (n - 1) / 2, a, a * log(0.4, 1), rand(0, math.pi), rand(0.3, 1))
+        size = log(15, 1000) * torch.where(rand(0, 1) < 0.5, -1.0, 1.0) * (k < count)
+        x = (x + size.view(-1, 1, 1) * shape).clamp_min(0)
+    return x
+
+
+def ellipse(n, cx, cy, a, b, angle, soft):
+    """Images [B,n,n], 1 inside ellipses with the half axes a, b (pixels) about (cx, cy) from the middle, 0 outside; soft: width of the edge."""
+    t = torch.arange(n, device=a.device, dtype=torch.float32) - (n - 1) / 2
+    one = lambda v: v.view(-1, 1, 1)
+    u, v = t.view(1, 1, n) - one(cx), t.view(1, n, 1) - one(cy)
+    c, s = one(torch.cos(angle)), one(torch.sin(angle))
+    r = (((c * u + s * v) / one(a)) ** 2 + ((c * v - s * u) / one(b)) ** 2).sqrt()
+    return torch.sigmoid((1 - r) * one(torch.minimum(a, b)) / (0.5 * one(soft)))
 
 
 def warp(x, angle, scale, flip, tx, ty):

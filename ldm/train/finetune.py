@@ -21,11 +21,12 @@ import loop
 import measure
 import model
 import onnxfile
+import restorer
 import train
 
 
 def from_bundle(folder, out):
-    """Writes ae.pt and unet.pt with the weights of a bundle of our own networks."""
+    """Writes ae.pt, unet.pt and, where the bundle has one, restorer.pt with the weights of a bundle of our own networks."""
     folder, out = pathlib.Path(folder), pathlib.Path(out)
     state = {}
     for role in ("encoder", "decoder"):
@@ -36,6 +37,9 @@ def from_bundle(folder, out):
     out.mkdir(parents=True, exist_ok=True)
     for net, name in ((model.autoencoder_of(state), "ae.pt"), (model.unet_of(unet), "unet.pt")):
         model.save_state(net, out / name)
+    path = folder / "restorer.onnx"
+    if rest := path.exists() and onnxfile.weights_of(onnx.load(path)):  # files of before 0.4 do not say where their weights lie
+        model.save_state(restorer.net_of(rest), out / "restorer.pt")
 
 
 def tune(a):

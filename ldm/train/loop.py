@@ -31,7 +31,7 @@ class Run:
         self.train = data.load(a.data, "train")
         self.hu, self.px = self.train.hu.to(self.dev), self.train.pixel.to(self.dev)
         self.w = data.patient_weights(self.train.patient, a.patient_power).to(self.dev)
-        self.how = data.Augmentation(a.augment, a.gain, a.offset, a.blur, a.noise)
+        self.how = data.Augmentation(a.augment, a.gain, a.offset, a.blur, a.noise, a.objects, a.phantoms)
         self.val, self.seen = data.load(a.data, "val").spread(a.val), self.train.spread(a.val)
         half = a.precision == "bf16" or (a.precision == "auto" and self.dev.type == "cuda")
         self.amp = dict(device_type=self.dev.type, dtype=torch.bfloat16, enabled=half)
@@ -73,7 +73,7 @@ class Run:
         (self.out / f"{self.stage}.csv").unlink(missing_ok=True)
         if self.a.init:
             w = model.load_state(pathlib.Path(self.a.init) / f"{self.stage}.pt", self.dev)
-            w = model.widen(w, net) if self.stage != "ae" else w
+            w = net.state_dict() | model.widen(w, net) if self.stage != "ae" else w  # blocks that only net has begin as nothing
             net.load_state_dict(w), ema.load_state_dict(w)
         return 0, 0.0
 
@@ -168,6 +168,8 @@ def add_data_options(p):
     p.add_argument("--augment", type=float, default=how.strength), p.add_argument("--gain", type=float, default=how.gain)
     p.add_argument("--offset", type=float, default=how.offset), p.add_argument("--blur", type=float, default=how.blur)
     p.add_argument("--noise", type=float, default=how.noise)
+    p.add_argument("--objects", type=float, default=how.objects, help="share of slices with ellipses drawn in")
+    p.add_argument("--phantoms", type=float, default=how.phantoms, help="share of slices replaced by phantoms")
     p.add_argument("--sigma", type=float, default=0.01, help="noise of conditions, nepers"), p.add_argument("--dead", type=float, default=0.0)
     p.add_argument("--drop", type=float, default=0.2, help="share of batches without the condition")
     p.add_argument("--pool", type=int, default=16), p.add_argument("--reuse", type=float, default=3.0)

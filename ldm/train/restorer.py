@@ -138,7 +138,7 @@ class Rounds:
     def __init__(self, r, a):
         self.r, self.a = r, a
         size = r.hu.shape[-1]
-        self.source = simulate.Source(size, r.g, a.sigma)
+        self.source = simulate.Source(size, r.g, a.sigma, geometries=a.geometries)
         held = simulate.Source(size, torch.Generator(r.dev).manual_seed(1), a.sigma)
         self.held = [held.usual(s.hu.to(r.dev).float().clamp_min(-1000), s.pixel.to(r.dev)) for s in (r.val, r.seen)]
 
@@ -217,7 +217,7 @@ def add(folder, a, size):
     out = pathlib.Path(a.out)
     net = bundle.rounded(net_of(model.load_state(out / "restorer.pt")))
     args = tuple(torch.randn(2, 1, 1, size, size, generator=torch.Generator().manual_seed(7)))
-    m = onnxfile.halve(onnxfile.export(net, args, ["fbp", "u"], "x"), set(net.state_dict()))
+    m = onnxfile.halve(onnxfile.note_weights(onnxfile.export(net, args, ["fbp", "u"], "x"), net), set(net.state_dict()))
     entry = bundle.write_model(folder, "restorer.onnx", m, "restorer", onnxfile.difference(m, net, args))
     slices = data.load(a.data, "train").spread(a.slices)
     if slices.hu.shape[-1] != size:
@@ -249,7 +249,7 @@ def add_options(p):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", choices=["train", "export"])
-    loop.add_options(p)
+    loop.add_options(p), simulate.add_options(p)
     p.add_argument("--scans", default="scans", help="folder of conditions.py")
     p.add_argument("--cpu-minutes", type=float, default=0, help="budget in CPU minutes over all sittings instead")
     p.add_argument("--blend", type=float, default=0.2, help="share of inputs with a part of their errors")

@@ -44,11 +44,15 @@ class Scan:
 
 
 class Source:
-    """Scans of batches of slices; the scanners that were made last are kept."""
+    """Scans of batches of slices; the scanners that were made last are kept.
 
-    def __init__(self, size, g, sigma=0.01, views=25, keep=48):
-        self.size, self.g, self.sigma, self.views, self.keep = size, g, sigma, views, keep
+    Making one takes longer than a training step: with geometries, batches draw theirs from so many that are drawn first.
+    """
+
+    def __init__(self, size, g, sigma=0.01, views=25, keep=48, geometries=0):
+        self.size, self.g, self.sigma, self.views, self.keep = size, g, sigma, views, max(keep, geometries)
         self.kept, self.rng = collections.OrderedDict(), np.random.default_rng(g.initial_seed())
+        self.fixed = [job[:4] for job in conditions.draw(geometries, views, sigma, size, self.rng)]
 
     def scanner(self, *geometry):
         if geometry not in self.kept:
@@ -67,7 +71,12 @@ class Source:
         """A scan of one geometry and of noise that differs from slice to slice."""
         jobs = conditions.draw(len(hu), self.views, self.sigma, self.size, self.rng)
         sigma, photons = (torch.tensor([j[k] for j in jobs], device=hu.device, dtype=torch.float32) for k in (4, 5))
-        return Scan(self.scanner(*jobs[0][:4]), hu.clamp(-1000, 4000), pixel, sigma, photons, self.g)
+        geometry = self.fixed[self.rng.integers(len(self.fixed))] if self.fixed else jobs[0][:4]
+        return Scan(self.scanner(*geometry), hu.clamp(-1000, 4000), pixel, sigma, photons, self.g)
+
+
+def add_options(p):
+    p.add_argument("--geometries", type=int, default=0, help="draw the geometries of --simulate from so many")
 
 
 def error2(u, x):

@@ -107,7 +107,7 @@ class Pairs:
     def made(self, ae, net):
         """As many as --simulate says, measured and restored here."""
         r, c, z, s = self.r, [], [], []
-        source = simulate.Source(r.hu.shape[-1], r.g, r.a.sigma)
+        source = simulate.Source(r.hu.shape[-1], r.g, r.a.sigma, geometries=r.a.geometries)
         for hu, fbp, start in simulate.pairs(source, r.batch, lambda *v: self.half(net, *v), r.a.rounds, r.a.simulate, seconds=60 * r.a.simulate_minutes):
             c.append(data.to_unit(fbp).half())
             for of, v in ((z, hu), (s, start)):
@@ -117,8 +117,9 @@ class Pairs:
         print(f"pairs: {len(self.c)}", flush=True)
 
     def half(self, net, *images):
+        """The image that ctrecon's restorer makes: with its mirror's."""
         with torch.autocast(**self.r.amp):
-            return net(*images)
+            return restorer.both(net, *images)
 
     def latents(self, ae, hu, start):
         """[n,2,C,h,w] of slices and of their starts, plain and mirrored; kept in <out>/latents.pt, since encoding takes minutes on a CPU."""
@@ -154,7 +155,8 @@ class Held:
         if net.start and r.a.simulate:
             source = simulate.Source(hu.shape[-1], g, r.a.sigma)
             scans = [source.usual(hu[s], slices.pixel.to(r.dev)[s]) for s in measure.batches(len(hu))]
-            rest = restorer_of(r.a).to(r.dev)
+            net = restorer_of(r.a).to(r.dev)
+            rest = lambda *images: restorer.both(net, *images)
             self.c = torch.cat([s.c for s in scans]).clamp(-1, 1)
             self.s = torch.cat([ae.encode(simulate.restored(rest, s, r.a.rounds)[-1].clamp(-1, 1)) for s in scans])
         elif net.start:
@@ -215,7 +217,7 @@ STAGES = dict(ae=train_ae, unet=train_unet)
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("stage", choices=STAGES)
-    loop.add_options(p)
+    loop.add_options(p), simulate.add_options(p)
     p.add_argument("--latent", type=int, default=4), p.add_argument("--latent-noise", type=float, default=0.05)
     p.add_argument("--ae-width", type=int, nargs=2, default=[32, 64]), p.add_argument("--ae-depth", type=int, nargs=2, default=[2, 3])
     p.add_argument("--width", type=int, nargs="+", default=[64, 128, 192, 256]), p.add_argument("--blocks", type=int, default=1)

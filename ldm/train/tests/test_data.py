@@ -111,6 +111,32 @@ def test_augmentation_leaves_air(hu):
     assert float((x - hu).abs().max()) > 10
 
 
+def test_objects_stay_in_the_body(hu):
+    """Ellipses are added to what is there, their size in millimetres; no air outside the body, and nothing below -1000 HU."""
+    how = data.Augmentation(0, 0, 0, 0, 0, objects=1)
+    x, _ = data.augment(hu, torch.ones(len(hu)), generator(), how)
+    plain, _ = data.augment(hu, torch.ones(len(hu)), generator(), STILL)
+    assert all(float((a - b).abs().max()) > 10 for a, b in zip(x, plain))
+    assert float(x.min()) >= -1000 and float((x[:, 0, 0] + 1000).abs().max()) < 1e-3
+
+
+def test_phantoms_have_few_values():
+    """A body of one value: the commonest value inside fills most of it."""
+    x, _ = data.augment(torch.full((8, 128, 128), -1000.0), torch.ones(8), generator(), data.Augmentation(0, 0, 0, 0, 0, phantoms=1))
+    for v in x:
+        inside = v[v > -200].round()
+        assert len(inside) > 1000 and float((inside == inside.mode().values).float().mean()) > 0.5
+
+
+def test_ellipse():
+    """Area and middle are those asked for, in pixels."""
+    one = lambda v: torch.tensor([float(v)])
+    e = data.ellipse(128, one(10), one(-6), one(20), one(12), one(0.7), one(0.5))[0]
+    t = torch.arange(128) - 63.5
+    assert float(e.sum()) == pytest.approx(np.pi * 20 * 12, rel=0.02)
+    assert [float((e.sum(k) * t).sum() / e.sum()) for k in (0, 1)] == pytest.approx([10, -6], abs=0.1)
+
+
 @pytest.mark.parametrize("sigma", [0.0, 0.4, 0.7])
 def test_blur(sigma):
     x = torch.randn(2, 32, 32, generator=generator()) + 5

@@ -122,6 +122,18 @@ def test_an_untrained_network_gives_its_image_back():
     assert torch.equal(restorer.Restorer((16, 32, 32))(c, u), u)
 
 
+def test_a_deeper_network_begins_as_the_other(slices, tmp_path):
+    """--init with fewer blocks: the new ones do nothing yet."""
+    net = restorer.Restorer((8, 16))
+    torch.nn.init.normal_(net.out[2].weight)
+    model.save_state(net, tmp_path / "restorer.pt")
+    call("restorer", "train", "--data", slices, "--out", tmp_path / "deep", "--init", tmp_path, "--simulate", 1, "--steps", 1,
+                  "--lr", 0, "--batch", 1, "--val", 1, "--width", 8, 16, "--depth", 3)
+    old, new = [restorer.net_of(model.load_state(f / "restorer.pt")) for f in (tmp_path, tmp_path / "deep")]
+    u = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert len(new.down[0]) == 3 and torch.allclose(old(u, -u), new(u, -u), atol=1e-4)
+
+
 def test_a_network_of_one_image_is_widened():
     """The image comes first, so that a network that saw nothing else goes on as it was."""
     old = conftest.lively(restorer.Restorer((16, 16))).state_dict()
@@ -185,6 +197,12 @@ def test_exported_file_is_the_network(exported):
     c, u = torch.randn(2, 1, 1, 64, 64)
     got, want = onnxfile.session(m).run(None, {"fbp": c.numpy(), "u": u.numpy()})[0], net(c, u).numpy()
     assert np.abs(got - want).max() < 1e-4 * np.abs(want).max()
+
+
+def test_weights_come_back_from_the_file(exported):
+    """To go on with (finetune.from_bundle): what is on disk, to the bit."""
+    kept, back = model.load_state(exported[0] / "restorer.pt"), onnxfile.weights_of(onnx.load(exported[1] / "restorer.onnx"))
+    assert set(kept) == set(back) and all(torch.equal(kept[k], back[k]) for k in kept)
 
 
 def test_ctrecon_runs_it(exported, slices, onnx_program):

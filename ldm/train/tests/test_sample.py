@@ -163,7 +163,7 @@ def test_batches_cover_all():
     assert [i for s in measure.batches(19) for i in range(19)[s]] == list(range(19))
 
 
-@pytest.mark.parametrize("script", ["budget.sh", "gpu.sh"])
+@pytest.mark.parametrize("script", ["budget.sh", "gpu.sh", "further.sh"])
 def test_scripts_parse(script):
     here = pathlib.Path(model.__file__).parent
     assert subprocess.run(["sh", "-n", here / script], check=False).returncode == 0
@@ -206,3 +206,18 @@ def test_recipe_with_a_restorer(slices, onnx_program, tmp_path):
     hu = data.load(slices, "val").hu.float()[:1].numpy()
     x, = conditions.reconstruct(hu, [2.0], conditions.usual(1), ["pnp-unet"], tmp_path / "b", onnx_program)
     assert np.isfinite(x).all()
+
+
+def test_going_on_from_a_run(slices, tmp_path):
+    """further.sh: restorer, then UNet, each from what START has, the restorer deeper than it was."""
+    small = ["--data", slices, "--out", tmp_path / "start", "--steps", 1, "--batch", 2, "--val", 2]
+    call("restorer", "train", *small, "--simulate", 1, "--width", 16, 16)
+    call("train", "ae", *small)
+    call("train", "unet", *small, "--simulate", 2, "--restorer", tmp_path / "start", "--width", 16, 16, 32)
+    here, few = pathlib.Path(model.__file__).parent, "--steps 1 --batch 2 --val 2"
+    env = dict(os.environ, PYTHON=sys.executable, PAIRS="4", RESTORER=few + " --width 16 16 --depth 2", UNET=few + " --width 16 16 32")
+    for stage in ("restorer", "unet"):
+        done = subprocess.run(["sh", here / "further.sh", stage, tmp_path / "start", slices, tmp_path / "run", "1"], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (tmp_path / "run" / f"{stage}.done").exists()
+    assert "down.0.1.c1.weight" in model.load_state(tmp_path / "run" / "restorer.pt")

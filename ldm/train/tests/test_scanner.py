@@ -111,3 +111,10 @@ def test_a_batch_has_one_geometry():
         source.draw(torch.zeros(2, SIZE, SIZE), torch.ones(2))
     assert len(source.kept) <= 2
     assert len(conditions.draw(4, 25, 0.01, SIZE, np.random.default_rng(0))) == 4
+
+
+def test_geometries_are_drawn_from_few():
+    source = simulate.Source(SIZE, torch.Generator().manual_seed(0), keep=0, geometries=3)
+    for _ in range(12):
+        source.draw(torch.zeros(1, SIZE, SIZE), torch.ones(1))
+    assert len(source.kept) == len(set(source.fixed)) and len(source.fixed) == 3
