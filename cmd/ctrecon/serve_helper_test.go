@@ -31,7 +31,7 @@ const longWait = time.Hour
 const patience = time.Minute
 
 // eventually waits until ok.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -43,7 +43,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // running is a node of the test's process; its jobs are processes of this executable.
 type running struct {
 	*node.Node
-	t    *testing.T
+	t    testing.TB
 	log  *safeBuffer
 	peer dimse.Peer
 	stop func() error
@@ -77,7 +77,7 @@ methods = ["tv"]
 `
 
 // nodeOptions are for tests: short times, no default rules.
-func nodeOptions(t *testing.T, dir, rules string) node.Options {
+func nodeOptions(t testing.TB, dir, rules string) node.Options {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -93,7 +93,7 @@ func nodeOptions(t *testing.T, dir, rules string) node.Options {
 }
 
 // startNode runs a node until stop, or the end of the test.
-func startNode(t *testing.T, o node.Options) *running {
+func startNode(t testing.TB, o node.Options) *running {
 	t.Helper()
 	r := &running{t: t, log: &safeBuffer{}}
 	o.Log = slog.New(slog.NewJSONHandler(r.log, nil))
@@ -247,7 +247,7 @@ func command(ctx context.Context, out, errs io.Writer, args ...string) int {
 }
 
 // phantomSeries makes a series of 64 x 64 pixels. Another spacing gives another series.
-func phantomSeries(t *testing.T, slices int, spacing float64) (files []string) {
+func phantomSeries(t testing.TB, slices int, spacing float64) (files []string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "series")
 	args := []string{"phantom", "--slices", strconv.Itoa(slices), "--size", "64", "--spacing", fmt.Sprint(spacing), "--out", dir, "thorax"}
@@ -412,12 +412,7 @@ func dataSums(t *testing.T, dir string) map[string]string {
 	}
 	out := map[string]string{}
 	for _, o := range objects {
-		b, err := os.ReadFile(o.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(b[o.Offset:])
-		out[o.SOPInstance] = hex.EncodeToString(sum[:])
+		out[o.SOPInstance] = dataSum(t, o.Path)
 	}
 	return out
 }

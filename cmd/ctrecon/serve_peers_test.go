@@ -19,7 +19,7 @@ import (
 )
 
 // installed is the path of a program; without it the test is skipped.
-func installed(t *testing.T, name string) string {
+func installed(t testing.TB, name string) string {
 	t.Helper()
 	p, err := exec.LookPath(name)
 	if err != nil {
